@@ -1,0 +1,21 @@
+//! The decision core of btcbot.
+//!
+//! Pure: no socket, no clock, no thread, no randomness of its own. Time and entropy are arguments, effects are
+//! values, money is integers. Every decider implements [`core::Core`]; the actors crate wraps each in a thin shell.
+#![forbid(unsafe_code)]
+#![warn(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc)]
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    clippy::float_arithmetic,
+    clippy::disallowed_types
+)]
+
+pub mod answer;
+pub mod core;
+pub mod dice;
+pub mod ids;
+pub mod instrument;
+pub mod market;
+pub mod money;
+pub mod time;
