@@ -12,10 +12,18 @@
 )]
 
 pub mod answer;
+pub mod approved;
+pub mod book;
 pub mod core;
 pub mod dice;
 pub mod ids;
 pub mod instrument;
+pub mod intent;
 pub mod market;
+pub mod mode;
 pub mod money;
+pub mod msg;
+pub mod order;
+pub mod record;
+pub mod risk;
 pub mod time;

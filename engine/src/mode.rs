@@ -1,0 +1,264 @@
+//! Modes from free to shut, and who asks for which.
+//!
+//! The effective mode is the strictest contribution. There is one computation: gate, log, metric and page
+//! read the same value, each with the reason and the time since which it holds.
+
+use crate::ids::Symbol;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What may be decided, from free to shut; the order of the variants is the order of strictness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Mode {
+    /// All checks apply, nothing more.
+    #[default]
+    Normal,
+    /// Only orders that reduce a position.
+    ReduceRiskOnly,
+    /// No order; cancels, reads and reconciling go on.
+    ObserveOnly,
+    /// No order, and every own order is cancelled.
+    KillSwitch,
+}
+
+impl Mode {
+    /// Every mode, from free to shut.
+    pub const ALL: [Self; 4] = [
+        Self::Normal,
+        Self::ReduceRiskOnly,
+        Self::ObserveOnly,
+        Self::KillSwitch,
+    ];
+
+    /// Returns the name as it is shown everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "NORMAL",
+            Self::ReduceRiskOnly => "REDUCE_RISK_ONLY",
+            Self::ObserveOnly => "OBSERVE_ONLY",
+            Self::KillSwitch => "KILL_SWITCH",
+        }
+    }
+}
+
+/// Why a mode is asked for; stable codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModeCode {
+    /// An operator's safe mode, by configuration or signal.
+    OperatorSafeMode,
+    /// An operator's kill.
+    OperatorKill,
+    /// A data session is down, or too many books are untrusted.
+    MarketDataUntrusted,
+    /// One or more submits have an unknown outcome.
+    UnknownOrders,
+    /// No clean reconcile since the start.
+    StartupReconcilePending,
+    /// The last clean reconcile is too long ago.
+    ReconcileLag,
+    /// The account does not add up.
+    BalanceDrift,
+    /// The exchange's clock and ours differ too much, or the difference is not known.
+    ClockSkew,
+    /// The credentials may not be used for new risk.
+    Secrets,
+    /// The exchange refused our credentials repeatedly.
+    CredentialsRejected,
+    /// The day's loss limit.
+    DailyLossLimit,
+    /// The drawdown limit.
+    DrawdownLimit,
+    /// The journal cannot take records.
+    JournalError,
+    /// The exchange did not repeat our client id.
+    ClientIdEchoMismatch,
+    /// An order that was held to be absent exists after all.
+    GhostOrder,
+    /// An actor ended too often.
+    ActorLost,
+    /// The process is stopping.
+    Stopping,
+}
+
+impl ModeCode {
+    /// Returns the stable code.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OperatorSafeMode => "operator_safe_mode",
+            Self::OperatorKill => "operator_kill",
+            Self::MarketDataUntrusted => "market_data_untrusted",
+            Self::UnknownOrders => "unknown_orders",
+            Self::StartupReconcilePending => "startup_reconcile_pending",
+            Self::ReconcileLag => "reconcile_lag",
+            Self::BalanceDrift => "balance_drift",
+            Self::ClockSkew => "clock_skew",
+            Self::Secrets => "secrets",
+            Self::CredentialsRejected => "credentials_rejected",
+            Self::DailyLossLimit => "daily_loss_limit",
+            Self::DrawdownLimit => "drawdown_limit",
+            Self::JournalError => "journal_error",
+            Self::ClientIdEchoMismatch => "client_id_echo_mismatch",
+            Self::GhostOrder => "ghost_order",
+            Self::ActorLost => "actor_lost",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// How far a contribution reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Every symbol.
+    Global,
+    /// One symbol.
+    Symbol(Symbol),
+}
+
+/// One voice in the mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Contribution {
+    /// Why.
+    pub code: ModeCode,
+    /// Where.
+    pub scope: Scope,
+    /// What it asks for.
+    pub mode: Mode,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// All contributions that hold; the only place where a mode is computed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModeBoard {
+    voices: BTreeMap<(ModeCode, Scope), Contribution>,
+}
+
+impl ModeBoard {
+    /// Raises a contribution; its `since` stays while its mode stays. Returns whether anything changed.
+    pub fn raise(&mut self, code: ModeCode, scope: Scope, mode: Mode, now: Timestamp) -> bool {
+        let same = self
+            .voices
+            .get(&(code, scope))
+            .is_some_and(|voice| voice.mode == mode);
+        if !same {
+            self.voices.insert(
+                (code, scope),
+                Contribution {
+                    code,
+                    scope,
+                    mode,
+                    since: now,
+                },
+            );
+        }
+        !same
+    }
+
+    /// Drops a contribution. A kill never leaves this way (it needs an operator's reset). Returns whether anything changed.
+    pub fn clear(&mut self, code: ModeCode, scope: Scope) -> bool {
+        let is_kill = self
+            .voices
+            .get(&(code, scope))
+            .is_some_and(|voice| voice.mode == Mode::KillSwitch);
+        !is_kill && self.voices.remove(&(code, scope)).is_some()
+    }
+
+    /// Returns the strictest global mode.
+    pub fn global(&self) -> Mode {
+        self.strictest(|scope| scope == Scope::Global)
+    }
+
+    /// Returns the strictest mode that binds one symbol: the global one and its own.
+    pub fn of(&self, symbol: Symbol) -> Mode {
+        self.strictest(|scope| scope == Scope::Global || scope == Scope::Symbol(symbol))
+    }
+
+    /// Returns every contribution, in a fixed order.
+    pub fn voices(&self) -> impl Iterator<Item = &Contribution> {
+        self.voices.values()
+    }
+
+    fn strictest(&self, applies: impl Fn(Scope) -> bool) -> Mode {
+        self.voices
+            .values()
+            .filter(|voice| applies(voice.scope))
+            .map(|voice| voice.mode)
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn btc() -> Scope {
+        Scope::Symbol(Symbol::parse("BTCTRY").expect("a pair"))
+    }
+
+    #[test]
+    fn the_strictest_voice_wins_and_a_symbol_hears_its_own() {
+        let mut board = ModeBoard::default();
+        assert!(board.raise(
+            ModeCode::UnknownOrders,
+            btc(),
+            Mode::ReduceRiskOnly,
+            Timestamp(1)
+        ));
+        assert_eq!(board.global(), Mode::Normal);
+        assert_eq!(
+            board.of(Symbol::parse("BTCTRY").expect("a pair")),
+            Mode::ReduceRiskOnly
+        );
+        assert!(board.raise(
+            ModeCode::ClockSkew,
+            Scope::Global,
+            Mode::ObserveOnly,
+            Timestamp(2)
+        ));
+        assert_eq!(
+            board.of(Symbol::parse("ETHTRY").expect("a pair")),
+            Mode::ObserveOnly
+        );
+        assert!(board.clear(ModeCode::ClockSkew, Scope::Global));
+        assert_eq!(board.global(), Mode::Normal);
+    }
+
+    #[test]
+    fn a_repeated_voice_keeps_its_since() {
+        let mut board = ModeBoard::default();
+        board.raise(
+            ModeCode::ClockSkew,
+            Scope::Global,
+            Mode::ObserveOnly,
+            Timestamp(5),
+        );
+        assert!(!board.raise(
+            ModeCode::ClockSkew,
+            Scope::Global,
+            Mode::ObserveOnly,
+            Timestamp(9)
+        ));
+        assert_eq!(
+            board.voices().map(|v| v.since).collect::<Vec<_>>(),
+            vec![Timestamp(5)]
+        );
+    }
+
+    #[test]
+    fn a_kill_is_not_cleared_by_its_cause_going_away() {
+        let mut board = ModeBoard::default();
+        board.raise(
+            ModeCode::GhostOrder,
+            Scope::Global,
+            Mode::KillSwitch,
+            Timestamp(1),
+        );
+        assert!(!board.clear(ModeCode::GhostOrder, Scope::Global));
+        assert_eq!(board.global(), Mode::KillSwitch);
+    }
+}

@@ -1,0 +1,104 @@
+//! What is written down before it is acted on: the journal's records.
+//!
+//! Facts only; everything derivable is derived by replaying them in order. A variant is never changed once
+//! released: a new form is a new variant, and old fixtures must still replay.
+
+use crate::answer::{OwnTrade, SubmitOutcome};
+use crate::ids::{Asset, ClientId, OrderId};
+use crate::intent::{CancelReason, NewOrder};
+use crate::money::{Amount, Price};
+use crate::order::OrderState;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One durable fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Record {
+    /// A process started; raises the epoch before any socket opens.
+    Boot {
+        /// Counts starts of this state.
+        epoch: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// An approved order, written before its first byte leaves.
+    Sending {
+        /// The whole order.
+        order: NewOrder,
+        /// The latest stamp its request may carry, in exchange time.
+        stamp_max: Timestamp,
+    },
+    /// What became of a submit.
+    Outcome {
+        /// Which order.
+        client_id: ClientId,
+        /// The answer.
+        outcome: SubmitOutcome,
+        /// When.
+        at: Timestamp,
+    },
+    /// The exchange's number of an order was learnt otherwise than from its answer.
+    Adopted {
+        /// Which order.
+        client_id: ClientId,
+        /// The number.
+        order_id: OrderId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A cancel was asked for; written beside the request, never before it.
+    CancelAsked {
+        /// Which order.
+        client_id: ClientId,
+        /// Why.
+        reason: CancelReason,
+        /// When.
+        at: Timestamp,
+    },
+    /// A trade of the account that the ledger books, once.
+    Fill(OwnTrade),
+    /// An order ended by proof.
+    Ended {
+        /// Which order.
+        client_id: ClientId,
+        /// How.
+        state: OrderState,
+        /// When.
+        at: Timestamp,
+    },
+    /// An asset was in the account before the first trade we saw, or came from elsewhere.
+    Opening {
+        /// Which asset.
+        asset: Asset,
+        /// How much.
+        amount: Amount,
+        /// Value of one unit in the account's quote at that moment; absent for the quote itself.
+        price: Option<Price>,
+        /// When.
+        at: Timestamp,
+    },
+    /// Equity at the first valuation of a UTC day, and the highest equity so far.
+    DayStart {
+        /// Number of the day since 1970.
+        day: i64,
+        /// Equity in quote.
+        equity: Amount,
+        /// Highest equity ever valued, in quote.
+        peak: Amount,
+    },
+    /// An operator switched safe mode.
+    SafeMode {
+        /// On or off.
+        on: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// The process ended in an orderly way.
+    Stop {
+        /// When.
+        at: Timestamp,
+        /// Own orders that were left open or unknown.
+        leftovers: u32,
+    },
+}
