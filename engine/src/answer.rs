@@ -66,6 +66,8 @@ pub enum NotSent {
     ConnectFailed,
     /// There is no live order port in this process.
     NoPort,
+    /// The table of remembered orders is full.
+    TombstonesFull,
 }
 
 impl NotSent {
@@ -77,6 +79,7 @@ impl NotSent {
             Self::RateLimited => "rate_limited",
             Self::ConnectFailed => "connect_failed",
             Self::NoPort => "no_port",
+            Self::TombstonesFull => "tombstones_full",
         }
     }
 }

@@ -294,6 +294,8 @@ pub enum RouterIn {
     Row(ClientId, Option<OrderRow>),
     /// The whole account, as read by the reconciler.
     Snapshot(Snapshot),
+    /// The exchange's clock less ours, milliseconds.
+    Offset(i64),
 }
 
 /// What the router wants done.

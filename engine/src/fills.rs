@@ -1,0 +1,131 @@
+//! Books each trade once, although two sources report it and their ids need not agree.
+//!
+//! The private stream and the REST list each number trades in their own way. Within one source an id counts once;
+//! across sources equal price and size pair up, so that the booked number of equal fills is the larger of what
+//! the two sources have shown. Stamps take no part: the sources need not agree on them either.
+
+use crate::answer::{OwnTrade, TradeSource};
+use crate::ids::TradeId;
+use crate::money::{Price, Qty};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How often each source has shown a trade of one price and size, and how often it was booked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    stream: u32,
+    rest: u32,
+    booked: u32,
+}
+
+/// What was seen of one order's trades.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FillBook {
+    seen: BTreeSet<(TradeSource, TradeId)>,
+    counts: BTreeMap<(Price, Qty), Count>,
+}
+
+impl FillBook {
+    /// Takes note of a report and returns whether it is to be booked.
+    pub fn is_new(&mut self, trade: &OwnTrade) -> bool {
+        if !self.seen.insert((trade.source, trade.id)) {
+            return false;
+        }
+        let count = self.counts.entry((trade.price, trade.qty)).or_default();
+        let shown = match trade.source {
+            TradeSource::Stream => &mut count.stream,
+            TradeSource::Rest => &mut count.rest,
+        };
+        *shown += 1;
+        let is_new = *shown > count.booked;
+        if is_new {
+            count.booked += 1;
+        }
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Asset, OrderId};
+    use crate::market::Side;
+    use crate::money::Amount;
+    use crate::time::Timestamp;
+
+    fn trade(source: TradeSource, id: i64, price: i64, qty: i64) -> OwnTrade {
+        OwnTrade {
+            source,
+            id: TradeId(id),
+            order_id: OrderId(1),
+            client_id: None,
+            base: Asset::parse("BTC").expect("an asset"),
+            quote: Asset::parse("TRY").expect("an asset"),
+            side: Side::Buy,
+            price: Price::from_units(price),
+            qty: Qty::from_units(qty),
+            fee: Amount::ZERO,
+            tax: Amount::ZERO,
+            at: Timestamp(0),
+        }
+    }
+
+    /// Plays reports (source, id, price, size) and compares how many were booked.
+    fn check(reports: &[(TradeSource, i64, i64, i64)], booked: usize) {
+        let mut book = FillBook::default();
+        let got = reports
+            .iter()
+            .filter(|(s, id, price, qty)| book.is_new(&trade(*s, *id, *price, *qty)))
+            .count();
+        assert_eq!(got, booked, "{reports:?}");
+    }
+
+    use TradeSource::{Rest, Stream};
+
+    #[test]
+    fn x05_a_trade_with_two_ids_is_booked_once() {
+        check(&[(Stream, 1, 10, 5), (Rest, 900, 10, 5)], 1);
+        check(&[(Rest, 900, 10, 5), (Stream, 1, 10, 5)], 1);
+        check(&[(Stream, 7, 10, 5), (Rest, 7, 10, 5)], 1);
+    }
+
+    #[test]
+    fn x05_two_equal_fills_are_two_fills() {
+        check(
+            &[
+                (Stream, 1, 10, 5),
+                (Stream, 2, 10, 5),
+                (Rest, 900, 10, 5),
+                (Rest, 901, 10, 5),
+            ],
+            2,
+        );
+        check(
+            &[
+                (Stream, 1, 10, 5),
+                (Rest, 900, 10, 5),
+                (Rest, 901, 10, 5),
+                (Stream, 2, 10, 5),
+            ],
+            2,
+        );
+        check(&[(Rest, 900, 10, 5), (Rest, 901, 10, 5)], 2);
+    }
+
+    #[test]
+    fn a_repeated_report_books_nothing() {
+        check(
+            &[
+                (Stream, 1, 10, 5),
+                (Stream, 1, 10, 5),
+                (Rest, 9, 10, 5),
+                (Rest, 9, 10, 5),
+            ],
+            1,
+        );
+    }
+
+    #[test]
+    fn fills_of_another_price_or_size_are_other_fills() {
+        check(&[(Stream, 1, 10, 5), (Rest, 2, 11, 5), (Rest, 3, 10, 6)], 3);
+    }
+}

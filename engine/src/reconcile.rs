@@ -1,0 +1,329 @@
+//! The Reconciler: looks at the whole account, again and again, and hands on only complete looks.
+//!
+//! It decides when to look and what a look must hold; what a look means is decided by the router (orders, trades)
+//! and the gate (balances). A pass in which one request failed proves nothing and is thrown away whole.
+
+use crate::answer::{BalanceRow, OrderRow, OwnTrade};
+use crate::core::{Core, Outbox};
+use crate::ids::Symbol;
+use crate::msg::{ReadReply, ReadRequest, ReconcileEffect, ReconcileIn, Snapshot};
+use crate::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Least time between the starts of two passes, milliseconds (X-17: list quotas).
+const SPACING_MS: i64 = 1_000;
+/// Wait after a failed pass, milliseconds.
+const RETRY_MS: i64 = 2_000;
+/// How far trades are read back behind the newest one seen, milliseconds: the lists lag.
+const TRADES_OVERLAP_MS: i64 = 1_800_000;
+/// A pass that has not ended by then has failed, milliseconds: longer than every request's own limit.
+const PASS_MS_MAX: i64 = 60_000;
+/// Pairs whose history one pass reads; the rest waits for the next pass.
+const HISTORIES_MAX: usize = 10;
+
+/// What is being read.
+#[derive(Debug)]
+struct Pass {
+    asked_at: Timestamp,
+    pending: BTreeSet<ReadRequest>,
+    open: Vec<OrderRow>,
+    histories: Vec<(Symbol, Timestamp, Vec<OrderRow>)>,
+    trades: Vec<OwnTrade>,
+    trades_since: Timestamp,
+    balances: Vec<BalanceRow>,
+}
+
+/// Schedules passes and puts their answers together.
+#[derive(Debug)]
+pub struct Reconciler {
+    interval_ms: i64,
+    /// Trades older than this are never asked for.
+    trades_from: Timestamp,
+    newest_trade: Option<Timestamp>,
+    wanted: BTreeMap<Symbol, Timestamp>,
+    next_at: Timestamp,
+    last_start: Option<Timestamp>,
+    pass: Option<Pass>,
+    /// Somebody asked while a pass was running: what it has read may be older than the cause.
+    again: bool,
+}
+
+impl Reconciler {
+    /// Makes a reconciler whose first pass is due at `start`; trades are read from `trades_from` on.
+    pub fn new(interval_ms: i64, start: Timestamp, trades_from: Timestamp) -> Self {
+        Self {
+            interval_ms,
+            trades_from,
+            newest_trade: None,
+            wanted: BTreeMap::new(),
+            next_at: start,
+            last_start: None,
+            pass: None,
+            again: false,
+        }
+    }
+
+    fn sooner(&mut self, at: Timestamp) {
+        let spaced = self
+            .last_start
+            .map_or(at, |last| at.max(last.plus_ms(SPACING_MS)));
+        self.next_at = self.next_at.min(spaced);
+    }
+
+    fn start(&mut self, now: Timestamp, out: &mut Outbox<ReconcileEffect>) {
+        let newest = self.newest_trade.map(|at| at.plus_ms(-TRADES_OVERLAP_MS));
+        let trades_since = newest.map_or(self.trades_from, |at| at.max(self.trades_from));
+        let mut pending = BTreeSet::from([
+            ReadRequest::OpenOrders,
+            ReadRequest::Trades(trades_since),
+            ReadRequest::Balances,
+        ]);
+        for _ in 0..HISTORIES_MAX {
+            let Some((symbol, since)) = self.wanted.pop_first() else {
+                break;
+            };
+            pending.insert(ReadRequest::History(symbol, since));
+        }
+        for request in &pending {
+            out.push(ReconcileEffect::Read(*request));
+        }
+        self.last_start = Some(now);
+        self.next_at = now.plus_ms(PASS_MS_MAX);
+        self.pass = Some(Pass {
+            asked_at: now,
+            pending,
+            open: Vec::new(),
+            histories: Vec::new(),
+            trades: Vec::new(),
+            trades_since,
+            balances: Vec::new(),
+        });
+    }
+
+    fn reply(&mut self, now: Timestamp, reply: ReadReply, out: &mut Outbox<ReconcileEffect>) {
+        let Some(pass) = self.pass.as_mut() else {
+            return;
+        };
+        match reply {
+            ReadReply::Failed(request) => {
+                if pass.pending.contains(&request) {
+                    self.fail(now, out);
+                }
+                return;
+            }
+            ReadReply::OpenOrders(rows) => {
+                pass.pending.remove(&ReadRequest::OpenOrders);
+                pass.open = rows;
+            }
+            ReadReply::History(symbol, since, rows) => {
+                pass.pending.remove(&ReadRequest::History(symbol, since));
+                pass.histories.push((symbol, since, rows));
+            }
+            ReadReply::Trades(since, trades) => {
+                pass.pending.remove(&ReadRequest::Trades(since));
+                pass.trades = trades;
+            }
+            ReadReply::Balances(rows) => {
+                pass.pending.remove(&ReadRequest::Balances);
+                pass.balances = rows;
+            }
+        }
+        if pass.pending.is_empty() {
+            self.finish(now, out);
+        }
+    }
+
+    fn finish(&mut self, now: Timestamp, out: &mut Outbox<ReconcileEffect>) {
+        let Some(pass) = self.pass.take() else { return };
+        self.newest_trade = pass
+            .trades
+            .iter()
+            .map(|trade| trade.at)
+            .chain(self.newest_trade)
+            .max();
+        self.next_at = pass.asked_at.plus_ms(self.interval_ms).max(now);
+        if std::mem::take(&mut self.again) || !self.wanted.is_empty() {
+            self.sooner(now);
+        }
+        let took_ms = now.ms_since(pass.asked_at);
+        out.push(ReconcileEffect::Snapshot(Snapshot {
+            asked_at: pass.asked_at,
+            open: pass.open,
+            histories: pass.histories,
+            trades: pass.trades,
+            trades_since: pass.trades_since,
+        }));
+        out.push(ReconcileEffect::Balances {
+            asked_at: pass.asked_at,
+            rows: pass.balances,
+        });
+        out.push(ReconcileEffect::Done {
+            clean: true,
+            took_ms,
+        });
+    }
+
+    /// Throws the pass away; what it was to look at is wanted again.
+    fn fail(&mut self, now: Timestamp, out: &mut Outbox<ReconcileEffect>) {
+        let Some(pass) = self.pass.take() else { return };
+        let asked = pass.pending.iter().filter_map(|request| match request {
+            ReadRequest::History(symbol, since) => Some((*symbol, *since)),
+            ReadRequest::OpenOrders | ReadRequest::Trades(_) | ReadRequest::Balances => None,
+        });
+        let read = pass
+            .histories
+            .iter()
+            .map(|(symbol, since, _)| (*symbol, *since));
+        let again: Vec<_> = asked.chain(read).collect();
+        self.want(again);
+        self.next_at = now.plus_ms(RETRY_MS);
+        out.push(ReconcileEffect::Done {
+            clean: false,
+            took_ms: now.ms_since(pass.asked_at),
+        });
+    }
+
+    fn ask(&mut self, now: Timestamp) {
+        match self.pass {
+            Some(_) => self.again = true,
+            None => self.sooner(now),
+        }
+    }
+
+    fn want(&mut self, symbols: Vec<(Symbol, Timestamp)>) {
+        for (symbol, since) in symbols {
+            self.wanted
+                .entry(symbol)
+                .and_modify(|at| *at = (*at).min(since))
+                .or_insert(since);
+        }
+    }
+}
+
+impl Core for Reconciler {
+    type In = ReconcileIn;
+    type Effect = ReconcileEffect;
+
+    fn handle(&mut self, now: Timestamp, input: ReconcileIn, out: &mut Outbox<ReconcileEffect>) {
+        match input {
+            ReconcileIn::Reply(reply) => self.reply(now, reply, out),
+            ReconcileIn::Now => self.ask(now),
+            ReconcileIn::LookUp(symbols) => {
+                self.want(symbols);
+                self.ask(now);
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        Some(self.next_at)
+    }
+
+    fn wake(&mut self, now: Timestamp, out: &mut Outbox<ReconcileEffect>) {
+        if self.next_at > now {
+            return;
+        }
+        match self.pass {
+            Some(_) => self.fail(now, out),
+            None => self.start(now, out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: i64) -> Timestamp {
+        Timestamp::from_ms(ms)
+    }
+
+    fn btc() -> Symbol {
+        Symbol::parse("BTCTRY").expect("a pair")
+    }
+
+    fn wake(core: &mut Reconciler, at: i64) -> Vec<ReconcileEffect> {
+        let mut out = Outbox::default();
+        core.wake(ms(at), &mut out);
+        out.drain().collect()
+    }
+
+    fn tell(core: &mut Reconciler, at: i64, input: ReconcileIn) -> Vec<ReconcileEffect> {
+        let mut out = Outbox::default();
+        core.handle(ms(at), input, &mut out);
+        out.drain().collect()
+    }
+
+    fn reply(core: &mut Reconciler, at: i64, reply: ReadReply) -> Vec<ReconcileEffect> {
+        tell(core, at, ReconcileIn::Reply(reply))
+    }
+
+    #[test]
+    fn a_pass_is_handed_on_only_when_every_answer_is_there() {
+        let mut core = Reconciler::new(15_000, ms(0), ms(0));
+        assert_eq!(wake(&mut core, 0).len(), 3);
+        assert!(reply(&mut core, 1, ReadReply::OpenOrders(vec![])).is_empty());
+        assert!(reply(&mut core, 2, ReadReply::Trades(ms(0), vec![])).is_empty());
+        let done = reply(&mut core, 3, ReadReply::Balances(vec![]));
+        assert!(matches!(
+            done.last(),
+            Some(ReconcileEffect::Done {
+                clean: true,
+                took_ms: 3
+            })
+        ));
+        assert_eq!(core.deadline(), Some(ms(15_000)));
+    }
+
+    #[test]
+    fn one_failed_read_spoils_the_pass_and_its_wishes_come_back() {
+        let mut core = Reconciler::new(15_000, ms(0), ms(0));
+        tell(&mut core, 0, ReconcileIn::LookUp(vec![(btc(), ms(7))]));
+        assert_eq!(wake(&mut core, 0).len(), 4);
+        reply(&mut core, 1, ReadReply::OpenOrders(vec![]));
+        let failed = reply(&mut core, 2, ReadReply::Failed(ReadRequest::Balances));
+        assert_eq!(
+            failed,
+            vec![ReconcileEffect::Done {
+                clean: false,
+                took_ms: 2
+            }]
+        );
+        assert!(reply(&mut core, 3, ReadReply::Trades(ms(0), vec![])).is_empty());
+        let again = wake(&mut core, 2_002);
+        assert!(again.contains(&ReconcileEffect::Read(ReadRequest::History(btc(), ms(7)))));
+    }
+
+    #[test]
+    fn passes_keep_their_distance_whoever_asks() {
+        let mut core = Reconciler::new(15_000, ms(0), ms(0));
+        wake(&mut core, 0);
+        reply(&mut core, 1, ReadReply::OpenOrders(vec![]));
+        reply(&mut core, 1, ReadReply::Trades(ms(0), vec![]));
+        reply(&mut core, 1, ReadReply::Balances(vec![]));
+        tell(&mut core, 2, ReconcileIn::Now);
+        assert_eq!(core.deadline(), Some(ms(SPACING_MS)));
+    }
+
+    #[test]
+    fn a_wish_during_a_pass_brings_another_pass() {
+        let mut core = Reconciler::new(15_000, ms(0), ms(0));
+        wake(&mut core, 0);
+        tell(&mut core, 1, ReconcileIn::LookUp(vec![]));
+        reply(&mut core, 2, ReadReply::OpenOrders(vec![]));
+        reply(&mut core, 2, ReadReply::Trades(ms(0), vec![]));
+        reply(&mut core, 2, ReadReply::Balances(vec![]));
+        assert_eq!(core.deadline(), Some(ms(SPACING_MS)));
+    }
+
+    #[test]
+    fn a_pass_without_answers_fails_by_itself() {
+        let mut core = Reconciler::new(15_000, ms(0), ms(0));
+        wake(&mut core, 0);
+        let end = wake(&mut core, PASS_MS_MAX);
+        assert!(matches!(
+            end.first(),
+            Some(ReconcileEffect::Done { clean: false, .. })
+        ));
+    }
+}
