@@ -5,5 +5,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
+mod fields;
+
 pub mod sign;
 pub mod wire;
+
+pub mod ws;

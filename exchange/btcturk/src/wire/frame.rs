@@ -163,13 +163,14 @@ impl<'de, T: FrameSet<'de>> Visitor<'de> for FrameSeed<'_, T> {
     }
 }
 
-/// Why a text is no frame, and how far it was understood. The cause may quote the text: not for logs.
-#[derive(Debug)]
+/// Why a text is no frame. Holds no part of the text, because a login frame holds a signature (C-45).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unreadable at column {column}, type {kind:?}")]
 pub struct FrameError {
     /// Element 0, if it could be read.
     pub kind: Option<u16>,
-    /// What the parser said.
-    pub cause: serde_json::Error,
+    /// Where the parser stopped, counted in bytes from 1.
+    pub column: usize,
 }
 
 fn read<'de, T: FrameSet<'de>>(text: &'de str) -> Result<T, FrameError> {
@@ -179,10 +180,12 @@ fn read<'de, T: FrameSet<'de>>(text: &'de str) -> Result<T, FrameError> {
         kind: &mut kind,
         set: PhantomData,
     };
-    let frame = seed
-        .deserialize(&mut json)
-        .and_then(|frame| json.end().map(|()| frame));
-    frame.map_err(|cause| FrameError { kind, cause })
+    let frame = seed.deserialize(&mut json);
+    let frame = frame.and_then(|frame| json.end().map(|()| frame));
+    frame.map_err(|cause| FrameError {
+        kind,
+        column: cause.column(),
+    })
 }
 
 /// Reads a frame of the server.
