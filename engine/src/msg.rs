@@ -252,6 +252,17 @@ pub struct ModeReport {
     pub voices: Vec<Contribution>,
 }
 
+/// How a pass over the account went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PassReport {
+    /// Every request succeeded.
+    pub clean: bool,
+    /// How long it took, milliseconds.
+    pub took_ms: i64,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
 /// The account in figures; all in the account's quote currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MoneyReport {

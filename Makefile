@@ -1,0 +1,12 @@
+# Each target is one line, and CI runs the same line.
+
+.PHONY: check test demo
+
+check:
+	cargo fmt --check && cargo clippy --workspace --all-targets --locked -- -D warnings
+
+test:
+	cargo test --workspace --locked
+
+demo:
+	cargo run --release --locked -- demo

@@ -1,0 +1,67 @@
+//! Addresses that outlive the actor behind them.
+//!
+//! A restarted actor has a new mailbox; a `Link` is the stable name under which others reach whichever instance
+//! lives now. Every send has an answer that must be looked at: a message that could not be handed over is a fact.
+
+use actix::dev::SendError;
+use actix::{Message, Recipient};
+use std::sync::{Arc, RwLock};
+
+/// Wraps a core's input as an actor message.
+#[derive(Debug)]
+pub struct Tell<T>(pub T);
+
+impl<T: 'static> Message for Tell<T> {
+    type Result = ();
+}
+
+/// What became of a send.
+#[must_use = "a message that was not handed over is a fact that somebody must act on"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// In the mailbox.
+    Delivered,
+    /// The mailbox is at its limit.
+    Full,
+    /// No instance lives behind the link.
+    Down,
+}
+
+/// A stable address of one actor.
+pub struct Link<T: Send + 'static> {
+    cell: Arc<RwLock<Option<Recipient<Tell<T>>>>>,
+}
+
+impl<T: Send + 'static> Clone for Link<T> {
+    fn clone(&self) -> Self {
+        Self { cell: Arc::clone(&self.cell) }
+    }
+}
+
+impl<T: Send + 'static> Default for Link<T> {
+    fn default() -> Self {
+        Self { cell: Arc::new(RwLock::new(None)) }
+    }
+}
+
+impl<T: Send + 'static> Link<T> {
+    /// Hands a message over, or says why not.
+    pub fn send(&self, message: T) -> Sent {
+        let cell = self.cell.read().expect("no holder of the link's lock can panic");
+        match cell.as_ref().map(|recipient| recipient.try_send(Tell(message))) {
+            Some(Ok(())) => Sent::Delivered,
+            Some(Err(SendError::Full(_))) => Sent::Full,
+            Some(Err(SendError::Closed(_))) | None => Sent::Down,
+        }
+    }
+
+    /// Puts a living instance behind the link.
+    pub fn publish(&self, recipient: Recipient<Tell<T>>) {
+        *self.cell.write().expect("no holder of the link's lock can panic") = Some(recipient);
+    }
+
+    /// Takes the instance away: sends are `Down` until the next one is published.
+    pub fn clear(&self) {
+        *self.cell.write().expect("no holder of the link's lock can panic") = None;
+    }
+}

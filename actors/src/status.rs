@@ -1,0 +1,231 @@
+//! The picture of the running process that people and machines read: one value, updated by the Metrics actor.
+//!
+//! It is a copy, never a source: nothing decides by it. Decimals leave as text, times as microseconds.
+
+use engine::book::BookView;
+use engine::ids::{ClientId, Symbol};
+use engine::intent::StrategyKind;
+use engine::mode::{Contribution, Mode};
+use engine::msg::{MoneyReport, PassReport};
+use engine::order::OrderView;
+use engine::time::Timestamp;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Notable events that are kept for the page; the oldest fall out.
+const EVENTS_MAX: usize = 50;
+
+/// What holds for the whole run.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// This process start.
+    pub run_id: String,
+    /// `live`, `simulated` or `demo`.
+    pub venue: &'static str,
+    /// May submit, as far as configuration goes.
+    pub is_armed: bool,
+    /// Why not, as stable codes; empty if armed.
+    pub blocked: Vec<String>,
+    /// The account's tag in client ids.
+    pub account: String,
+    /// The public fingerprint of the key, if there is one.
+    pub key: Option<String>,
+    /// When the process started.
+    pub started: Timestamp,
+}
+
+/// One line of the story.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// Stable code.
+    pub code: &'static str,
+    /// For people.
+    pub text: String,
+}
+
+/// Numbers that only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Frames read from the stream.
+    pub frames: u64,
+    /// Intents that strategies had.
+    pub intents: u64,
+    /// Intents that the gate denied.
+    pub denied: u64,
+    /// Submits that were tried.
+    pub submitted: u64,
+    /// Orders that the exchange accepted.
+    pub accepted: u64,
+    /// Orders that the exchange rejected.
+    pub rejected: u64,
+    /// Orders of which no byte left.
+    pub not_sent: u64,
+    /// Cancel requests.
+    pub cancels: u64,
+    /// Trades booked.
+    pub fills: u64,
+    /// Submits with an unknown outcome, resolved or not.
+    pub unknown: u64,
+    /// Actors that were restarted.
+    pub restarts: u64,
+    /// Sessions of the stream.
+    pub sessions: u64,
+}
+
+/// Everything that is shown.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// Fixed facts.
+    pub identity: Identity,
+    /// The mode that is applied.
+    pub mode: Mode,
+    /// Who asks for it.
+    pub voices: Vec<Contribution>,
+    /// The account.
+    pub money: Option<MoneyReport>,
+    /// Each pair's market.
+    pub books: BTreeMap<Symbol, BookView>,
+    /// Own orders that have not ended.
+    pub orders: BTreeMap<ClientId, OrderView>,
+    /// Why a strategy asks for nothing.
+    pub silent: BTreeMap<(StrategyKind, Symbol), &'static str>,
+    /// Why intents were denied, counted.
+    pub denials: BTreeMap<&'static str, u64>,
+    /// Totals.
+    pub counts: Counts,
+    /// The last pass over the account.
+    pub last_pass: Option<PassReport>,
+    /// End of the last clean pass.
+    pub last_clean: Option<Timestamp>,
+    /// Exchange clock less ours, milliseconds; `None` while unknown.
+    pub offset_ms: Option<i64>,
+    /// The latest notable events, oldest first.
+    pub events: VecDeque<Event>,
+}
+
+impl Status {
+    /// Adds a line to the story.
+    pub fn note(&mut self, at: Timestamp, code: &'static str, text: String) {
+        if self.events.len() >= EVENTS_MAX {
+            self.events.pop_front();
+        }
+        self.events.push_back(Event { at, code, text });
+    }
+
+    /// Returns the number of own orders whose fate is unknown.
+    pub fn unknown_orders(&self) -> usize {
+        self.orders.values().filter(|view| matches!(view.state, engine::order::OrderState::Unknown(_))).count()
+    }
+
+    /// Returns what keeps the process from being ready; empty when it is.
+    pub fn unready(&self) -> Vec<&'static str> {
+        let any_trusted = self.books.values().any(|view| matches!(view, BookView::Trusted(_)));
+        let checks = [
+            (self.last_clean.is_some(), "reconciled"),
+            (any_trusted, "book_trusted"),
+            (self.offset_ms.is_some(), "clock"),
+            (self.mode != Mode::KillSwitch, "not_killed"),
+        ];
+        checks.into_iter().filter(|(ok, _)| !ok).map(|(_, name)| name).collect()
+    }
+
+    /// Returns the data of `btcbot.status/v1`.
+    pub fn to_json(&self, now: Timestamp) -> Value {
+        let identity = &self.identity;
+        json!({
+            "run_id": identity.run_id,
+            "version": env!("CARGO_PKG_VERSION"),
+            "venue": identity.venue,
+            "armed": identity.is_armed,
+            "blocked": identity.blocked,
+            "account": identity.account,
+            "key": identity.key,
+            "uptime_s": now.ms_since(identity.started) / 1_000,
+            "mode": self.mode.as_str(),
+            "contributions": self.voices.iter().map(voice_json).collect::<Vec<_>>(),
+            "money": self.money.as_ref().map(money_json),
+            "books": self.books.iter().map(|(symbol, view)| (symbol.to_string(), book_json(view, now))).collect::<serde_json::Map<_, _>>(),
+            "orders": self.orders.values().map(order_json).collect::<Vec<_>>(),
+            "unknown_orders": self.unknown_orders(),
+            "silent": self.silent.iter().map(|((strategy, symbol), why)| json!({"strategy": strategy.as_str(), "symbol": symbol, "why": why})).collect::<Vec<_>>(),
+            "denials": self.denials,
+            "counts": counts_json(&self.counts),
+            "reconcile_age_ms": self.last_clean.map(|at| now.ms_since(at)),
+            "clock_offset_ms": self.offset_ms,
+            "not_ready": self.unready(),
+            "events": self.events.iter().map(|event| json!({"at_us": event.at.0, "code": event.code, "text": event.text})).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn voice_json(voice: &Contribution) -> Value {
+    let scope = match voice.scope {
+        engine::mode::Scope::Global => "global".to_owned(),
+        engine::mode::Scope::Symbol(symbol) => symbol.to_string(),
+    };
+    json!({"code": voice.code.as_str(), "scope": scope, "mode": voice.mode.as_str(), "since_us": voice.since.0})
+}
+
+fn money_json(money: &MoneyReport) -> Value {
+    let positions: Vec<Value> = (money.positions.iter())
+        .map(|(symbol, qty, mark)| json!({"symbol": symbol, "qty": qty, "mark": mark}))
+        .collect();
+    json!({
+        "cash": money.cash,
+        "equity": money.equity,
+        "day_pnl": money.day_pnl,
+        "drawdown_bps": money.drawdown_bps,
+        "exposure": money.exposure,
+        "fees": money.fees,
+        "positions": positions,
+    })
+}
+
+fn book_json(view: &BookView, now: Timestamp) -> Value {
+    match view {
+        BookView::Trusted(book) => json!({
+            "trusted": true,
+            "bid": book.best_bid().price,
+            "ask": book.best_ask().price,
+            "age_ms": now.ms_since(book.received()),
+        }),
+        BookView::Untrusted { why, since, .. } => {
+            json!({"trusted": false, "why": why.as_str(), "age_ms": now.ms_since(*since)})
+        }
+    }
+}
+
+fn order_json(view: &OrderView) -> Value {
+    let intent = &view.order.intent;
+    json!({
+        "client_id": view.client_id(),
+        "order_id": view.order_id.map(|id| id.to_string()),
+        "symbol": intent.symbol,
+        "side": intent.side.as_str(),
+        "price": intent.limit,
+        "qty": intent.qty,
+        "filled": view.filled,
+        "state": view.state.as_str(),
+        "strategy": intent.strategy.as_str(),
+        "since_us": view.since.0,
+    })
+}
+
+fn counts_json(counts: &Counts) -> Value {
+    json!({
+        "frames": counts.frames,
+        "intents": counts.intents,
+        "denied": counts.denied,
+        "submitted": counts.submitted,
+        "accepted": counts.accepted,
+        "rejected": counts.rejected,
+        "not_sent": counts.not_sent,
+        "cancels": counts.cancels,
+        "fills": counts.fills,
+        "unknown": counts.unknown,
+        "restarts": counts.restarts,
+        "sessions": counts.sessions,
+    })
+}
