@@ -16,6 +16,7 @@ pub mod approved;
 pub mod book;
 pub mod core;
 pub mod dice;
+pub mod feed;
 pub mod fills;
 pub mod ids;
 pub mod instrument;

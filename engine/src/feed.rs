@@ -1,0 +1,648 @@
+//! The session with the public stream: connect, join, watch, give up, back off, try again.
+//!
+//! Moves no bytes and reads no payload: the driver reports what happened, the answer is what to do next. After a
+//! [`FeedEffect::Close`] the driver reports `Disconnected` at most once, and before it obeys the next `Connect`.
+
+use crate::answer::PrivateEvent;
+use crate::core::{Core, Outbox};
+use crate::dice::Dice;
+use crate::ids::Symbol;
+use crate::msg::{BookIn, Channel, DownReason, FeedEffect, FeedIn, FeedNote};
+use crate::pacing::{Backoff, BackoffLimits, Tally, Window};
+use crate::time::Timestamp;
+
+/// Channels joined for every pair, in this order.
+const CHANNELS: [Channel; 4] = [
+    Channel::Diff,
+    Channel::Book,
+    Channel::Trade,
+    Channel::Ticker,
+];
+/// Patience with an answer to a join or a login, milliseconds (behaviour.md 4.1).
+const ACK_MS_MAX: i64 = 5_000;
+/// Patience with a connection attempt, milliseconds.
+const CONNECT_MS_MAX: i64 = 10_000;
+/// Length of the window for connects and for unreadable frames, milliseconds.
+const MINUTE_MS: i64 = 60_000;
+/// Unreadable frames in a minute after which every pair is joined anew; they cannot be attributed to one.
+const UNREADABLE_RESYNC: usize = 3;
+/// Unreadable frames in a minute that end the session.
+const UNREADABLE_MAX: usize = 10;
+/// Spacing of logins after a refusal; public data goes on meanwhile.
+const LOGIN_BACKOFF: BackoffLimits = BackoffLimits {
+    delay_ms_base: 5_000,
+    delay_ms_max: 300_000,
+    healthy_ms_min: i64::MAX,
+    healthy_frames_min: u32::MAX,
+};
+
+/// Whether the session logs in to the private stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// No credentials: public data only.
+    Public,
+    /// Logs in after every connect.
+    Private,
+}
+
+/// Limits of the session (behaviour.md 2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedLimits {
+    /// Without an application frame for this long the session is given up, milliseconds.
+    pub idle_ms_max: i64,
+    /// Connection attempts in any minute.
+    pub connects_per_minute: usize,
+    /// Spacing of connection attempts.
+    pub backoff: BackoffLimits,
+}
+
+impl Default for FeedLimits {
+    fn default() -> Self {
+        Self {
+            idle_ms_max: 15_000,
+            connects_per_minute: 10,
+            backoff: BackoffLimits::default(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Waiting { until: Timestamp },
+    Connecting { since: Timestamp },
+    Up { last_frame: Timestamp },
+}
+
+/// An answer that is owed to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owed {
+    Join(Channel, Symbol),
+    Login,
+}
+
+/// The session with the public stream, and with the private one where there are credentials.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    limits: FeedLimits,
+    symbols: Vec<Symbol>,
+    access: Access,
+    dice: Dice,
+    phase: Phase,
+    backoff: Backoff,
+    connects: Window,
+    attempts: u32,
+    sessions: u32,
+    owed: Vec<(Owed, Timestamp)>,
+    unreadable: Tally,
+    login_backoff: Backoff,
+    login_at: Option<Timestamp>,
+}
+
+impl Feed {
+    /// Makes a feed that wants to connect at once.
+    ///
+    /// # Panics
+    /// If no connect is allowed at all.
+    pub fn new(limits: FeedLimits, symbols: Vec<Symbol>, access: Access, dice: Dice) -> Self {
+        Self {
+            limits,
+            symbols,
+            access,
+            dice,
+            phase: Phase::Waiting {
+                until: Timestamp::default(),
+            },
+            backoff: Backoff::new(limits.backoff),
+            connects: Window::new(MINUTE_MS, limits.connects_per_minute),
+            attempts: 0,
+            sessions: 0,
+            owed: Vec::new(),
+            unreadable: Tally::new(MINUTE_MS, UNREADABLE_MAX),
+            login_backoff: Backoff::new(LOGIN_BACKOFF),
+            login_at: None,
+        }
+    }
+
+    /// Returns the number of the running or last session; zero before the first.
+    pub const fn session(&self) -> u32 {
+        self.sessions
+    }
+
+    /// Returns whether a session is up.
+    pub const fn is_up(&self) -> bool {
+        match self.phase {
+            Phase::Up { .. } => true,
+            Phase::Waiting { .. } | Phase::Connecting { .. } => false,
+        }
+    }
+
+    fn connect(&mut self, now: Timestamp, out: &mut Outbox<FeedEffect>) {
+        if let Err(until) = self.connects.try_take(now) {
+            self.phase = Phase::Waiting { until };
+            return;
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        self.phase = Phase::Connecting { since: now };
+        out.push(FeedEffect::Note(FeedNote::Connecting(self.attempts)));
+        out.push(FeedEffect::Connect);
+    }
+
+    fn begin(&mut self, now: Timestamp, out: &mut Outbox<FeedEffect>) {
+        self.sessions = self.sessions.saturating_add(1);
+        self.phase = Phase::Up { last_frame: now };
+        self.backoff.up(now);
+        out.push(FeedEffect::Note(FeedNote::Up(self.sessions)));
+        out.push(FeedEffect::Book(BookIn::SessionUp(self.sessions)));
+        for index in 0..self.symbols.len() {
+            for channel in CHANNELS {
+                self.join(now, channel, self.symbols[index], out);
+            }
+        }
+        match self.access {
+            Access::Public => {}
+            Access::Private => self.login(now, out),
+        }
+    }
+
+    fn join(
+        &mut self,
+        now: Timestamp,
+        channel: Channel,
+        symbol: Symbol,
+        out: &mut Outbox<FeedEffect>,
+    ) {
+        self.owe(now, Owed::Join(channel, symbol));
+        out.push(FeedEffect::Join(channel, symbol));
+    }
+
+    fn login(&mut self, now: Timestamp, out: &mut Outbox<FeedEffect>) {
+        self.login_at = None;
+        self.owe(now, Owed::Login);
+        out.push(FeedEffect::Login);
+    }
+
+    fn owe(&mut self, now: Timestamp, what: Owed) {
+        self.settle(what);
+        self.owed.push((what, now.plus_ms(ACK_MS_MAX)));
+    }
+
+    /// Strikes off what was owed and returns whether it was.
+    fn settle(&mut self, what: Owed) -> bool {
+        let before = self.owed.len();
+        self.owed.retain(|(owed, _)| *owed != what);
+        self.owed.len() < before
+    }
+
+    /// Ends the session or the attempt; the book hears of it before anything else.
+    fn end(&mut self, now: Timestamp, why: DownReason, out: &mut Outbox<FeedEffect>) {
+        if self.is_up() {
+            out.push(FeedEffect::Book(BookIn::SessionDown));
+        }
+        self.owed.clear();
+        self.unreadable.clear();
+        self.login_at = None;
+        let until = self.backoff.failed(now, &mut self.dice);
+        self.phase = Phase::Waiting { until };
+        out.push(FeedEffect::Note(FeedNote::Down(why)));
+    }
+
+    fn give_up(&mut self, now: Timestamp, why: DownReason, out: &mut Outbox<FeedEffect>) {
+        self.end(now, why, out);
+        out.push(FeedEffect::Close);
+    }
+
+    fn ack(&mut self, is_ok: bool, text: &str, out: &mut Outbox<FeedEffect>) {
+        let Some(what) = owed_of(text) else {
+            return;
+        };
+        // A pair that stays refused shows as a book that never syncs; the book asks again.
+        if self.settle(what) && !is_ok {
+            out.push(FeedEffect::Note(FeedNote::Refused));
+        }
+    }
+
+    fn private(&mut self, now: Timestamp, event: PrivateEvent, out: &mut Outbox<FeedEffect>) {
+        let login = match &event {
+            PrivateEvent::Login { ok, .. } => Some(*ok),
+            PrivateEvent::Inserted(_)
+            | PrivateEvent::Deleted(_)
+            | PrivateEvent::Matched { .. }
+            | PrivateEvent::Trade(_)
+            | PrivateEvent::BalanceHint => None,
+        };
+        out.push(FeedEffect::Private(event));
+        match login {
+            None => {}
+            Some(true) => {
+                self.settle(Owed::Login);
+                self.login_at = None;
+                self.login_backoff = Backoff::new(LOGIN_BACKOFF);
+                out.push(FeedEffect::PrivateUp);
+            }
+            Some(false) => {
+                self.settle(Owed::Login);
+                self.login_at = Some(self.login_backoff.failed(now, &mut self.dice));
+                out.push(FeedEffect::Note(FeedNote::Refused));
+            }
+        }
+    }
+
+    fn unreadable(&mut self, now: Timestamp, out: &mut Outbox<FeedEffect>) {
+        out.push(FeedEffect::Note(FeedNote::Unreadable));
+        let count = self.unreadable.add(now);
+        if count >= UNREADABLE_MAX {
+            self.give_up(now, DownReason::Unreadable, out);
+        } else if count.is_multiple_of(UNREADABLE_RESYNC) {
+            for index in 0..self.symbols.len() {
+                self.resync(now, self.symbols[index], out);
+            }
+        }
+    }
+
+    fn resync(&mut self, now: Timestamp, symbol: Symbol, out: &mut Outbox<FeedEffect>) {
+        if !self.symbols.contains(&symbol) {
+            return;
+        }
+        out.push(FeedEffect::Note(FeedNote::Resyncing(symbol)));
+        out.push(FeedEffect::Leave(Channel::Diff, symbol));
+        self.join(now, Channel::Diff, symbol, out);
+        out.push(FeedEffect::Book(BookIn::Rejoined(symbol)));
+    }
+
+    fn take(&mut self, now: Timestamp, input: FeedIn, out: &mut Outbox<FeedEffect>) {
+        match input {
+            FeedIn::Version | FeedIn::Ignored => self.good_frame(now),
+            FeedIn::Ack { ok, text } => {
+                self.good_frame(now);
+                self.ack(ok, &text, out);
+            }
+            FeedIn::Market(event) => {
+                self.good_frame(now);
+                out.push(FeedEffect::Book(BookIn::Market(event)));
+            }
+            FeedIn::Private(event) => {
+                self.good_frame(now);
+                self.private(now, event, out);
+            }
+            FeedIn::Unreadable => self.unreadable(now, out),
+            FeedIn::Resync(symbol) => self.resync(now, symbol, out),
+            FeedIn::Connected | FeedIn::Disconnected => {}
+        }
+    }
+
+    fn good_frame(&mut self, now: Timestamp) {
+        self.phase = Phase::Up { last_frame: now };
+        self.backoff.frame(now);
+    }
+
+    fn idle_at(&self, last_frame: Timestamp) -> Timestamp {
+        last_frame.plus_ms(self.limits.idle_ms_max)
+    }
+
+    fn ack_at(&self) -> Option<Timestamp> {
+        self.owed.iter().map(|(_, until)| *until).min()
+    }
+
+    fn watch(&mut self, now: Timestamp, last_frame: Timestamp, out: &mut Outbox<FeedEffect>) {
+        if now >= self.idle_at(last_frame) {
+            self.give_up(now, DownReason::Idle, out);
+        } else if self.ack_at().is_some_and(|at| now >= at) {
+            self.give_up(now, DownReason::AckTimeout, out);
+        } else if self.login_at.is_some_and(|at| now >= at) {
+            self.login(now, out);
+        }
+    }
+}
+
+/// Reads what an answer answers, such as `join|obdiff:BTCTRY` (exchange-protocol.md 10, message 100).
+fn owed_of(text: &str) -> Option<Owed> {
+    let (channel, event) = text.strip_prefix("join|")?.split_once(':')?;
+    let channel = match channel {
+        "obdiff" => Channel::Diff,
+        "orderbook" => Channel::Book,
+        "trade" => Channel::Trade,
+        "ticker" => Channel::Ticker,
+        _ => return None,
+    };
+    Some(Owed::Join(channel, Symbol::parse(event).ok()?))
+}
+
+impl Core for Feed {
+    type In = FeedIn;
+    type Effect = FeedEffect;
+
+    fn handle(&mut self, now: Timestamp, input: FeedIn, out: &mut Outbox<FeedEffect>) {
+        match (self.phase, &input) {
+            (Phase::Connecting { .. }, FeedIn::Connected) => self.begin(now, out),
+            (Phase::Connecting { .. } | Phase::Up { .. }, FeedIn::Disconnected) => {
+                self.end(now, DownReason::Disconnected, out);
+            }
+            // A socket that opened after it was given up.
+            (Phase::Waiting { .. }, FeedIn::Connected) => out.push(FeedEffect::Close),
+            (Phase::Up { .. }, _) => self.take(now, input, out),
+            (Phase::Waiting { .. } | Phase::Connecting { .. }, _) => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Waiting { until } => Some(until),
+            Phase::Connecting { since } => Some(since.plus_ms(CONNECT_MS_MAX)),
+            Phase::Up { last_frame } => [self.ack_at(), self.login_at]
+                .into_iter()
+                .flatten()
+                .chain([self.idle_at(last_frame)])
+                .min(),
+        }
+    }
+
+    fn wake(&mut self, now: Timestamp, out: &mut Outbox<FeedEffect>) {
+        match self.phase {
+            Phase::Waiting { until } if until <= now => self.connect(now, out),
+            Phase::Connecting { since } if since.plus_ms(CONNECT_MS_MAX) <= now => {
+                self.give_up(now, DownReason::Disconnected, out);
+            }
+            Phase::Up { last_frame } => self.watch(now, last_frame, out),
+            Phase::Waiting { .. } | Phase::Connecting { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{MarketEvent, Ticker};
+    use crate::money::Price;
+
+    fn symbol() -> Symbol {
+        Symbol::parse("BTCTRY").expect("a pair")
+    }
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_ms(ms)
+    }
+
+    fn ticker() -> FeedIn {
+        FeedIn::Market(MarketEvent::Ticker(Ticker {
+            symbol: symbol(),
+            bid: Price::from_units(1),
+            ask: Price::from_units(2),
+            last: Price::from_units(1),
+        }))
+    }
+
+    fn login(ok: bool) -> FeedIn {
+        FeedIn::Private(PrivateEvent::Login { ok, user_id: 7 })
+    }
+
+    /// A feed, its clock and what it asked for, with times.
+    struct Wire {
+        feed: Feed,
+        log: Vec<(i64, FeedEffect)>,
+    }
+
+    impl Wire {
+        fn new(access: Access) -> Self {
+            let feed = Feed::new(FeedLimits::default(), vec![symbol()], access, Dice::new(5));
+            Self {
+                feed,
+                log: Vec::new(),
+            }
+        }
+
+        /// Connected at 0 ms, every join answered, log emptied.
+        fn up(access: Access) -> Self {
+            let mut wire = Self::new(access);
+            wire.pass(0).say(0, FeedIn::Connected).acks(1);
+            wire.log.clear();
+            wire
+        }
+
+        fn say(&mut self, ms: i64, input: FeedIn) -> &mut Self {
+            self.pass(ms);
+            let mut out = Outbox::default();
+            self.feed.handle(at(ms), input, &mut out);
+            self.log.extend(out.drain().map(|effect| (ms, effect)));
+            self
+        }
+
+        fn pass(&mut self, ms: i64) -> &mut Self {
+            while let Some(due) = self.feed.deadline().filter(|due| *due <= at(ms)) {
+                let mut out = Outbox::default();
+                self.feed.wake(due, &mut out);
+                self.log
+                    .extend(out.drain().map(|effect| (due.ms(), effect)));
+            }
+            self
+        }
+
+        fn acks(&mut self, ms: i64) -> &mut Self {
+            for channel in ["obdiff", "orderbook", "trade", "ticker"] {
+                self.ack(ms, true, channel);
+            }
+            self
+        }
+
+        fn ack(&mut self, ms: i64, ok: bool, channel: &str) -> &mut Self {
+            let text = format!("join|{channel}:BTCTRY");
+            self.say(ms, FeedIn::Ack { ok, text })
+        }
+
+        fn effects(&self) -> Vec<FeedEffect> {
+            self.log.iter().map(|(_, effect)| effect.clone()).collect()
+        }
+
+        fn times_of(&self, wanted: &FeedEffect) -> Vec<i64> {
+            self.log
+                .iter()
+                .filter(|(_, effect)| effect == wanted)
+                .map(|(ms, _)| *ms)
+                .collect()
+        }
+    }
+
+    #[test]
+    fn a_session_begins_with_the_book_the_joins_and_the_login() {
+        let mut wire = Wire::new(Access::Private);
+        wire.pass(0).say(3, FeedIn::Connected);
+        let join = |channel| FeedEffect::Join(channel, symbol());
+        let expected = vec![
+            FeedEffect::Note(FeedNote::Connecting(1)),
+            FeedEffect::Connect,
+            FeedEffect::Note(FeedNote::Up(1)),
+            FeedEffect::Book(BookIn::SessionUp(1)),
+            join(Channel::Diff),
+            join(Channel::Book),
+            join(Channel::Trade),
+            join(Channel::Ticker),
+            FeedEffect::Login,
+        ];
+        assert_eq!(wire.effects(), expected);
+    }
+
+    #[test]
+    fn a_join_without_an_answer_restarts_the_session() {
+        let mut wire = Wire::new(Access::Public);
+        wire.pass(0).say(0, FeedIn::Connected);
+        for channel in ["obdiff", "orderbook", "trade"] {
+            wire.ack(100, true, channel);
+        }
+        for ms in 1..50 {
+            wire.say(ms * 100, ticker());
+        }
+        wire.log.clear();
+        wire.pass(5_000);
+        let expected = vec![
+            FeedEffect::Book(BookIn::SessionDown),
+            FeedEffect::Note(FeedNote::Down(DownReason::AckTimeout)),
+            FeedEffect::Close,
+        ];
+        assert_eq!(wire.effects(), expected);
+    }
+
+    #[test]
+    fn a_refused_join_is_noted_and_the_session_goes_on() {
+        let mut wire = Wire::new(Access::Public);
+        wire.pass(0).say(0, FeedIn::Connected).acks(1);
+        wire.say(2, FeedIn::Resync(symbol()))
+            .ack(3, false, "obdiff");
+        wire.say(9_000, ticker());
+        assert!(wire.feed.is_up());
+        assert_eq!(wire.times_of(&FeedEffect::Note(FeedNote::Refused)), vec![3]);
+    }
+
+    #[test]
+    fn silence_ends_a_session_and_the_book_hears_it_first() {
+        let mut wire = Wire::up(Access::Public);
+        wire.say(10_000, FeedIn::Ignored).pass(24_999);
+        assert!(wire.log.is_empty());
+        wire.pass(25_000);
+        let expected = vec![
+            FeedEffect::Book(BookIn::SessionDown),
+            FeedEffect::Note(FeedNote::Down(DownReason::Idle)),
+            FeedEffect::Close,
+        ];
+        assert_eq!(wire.effects(), expected);
+    }
+
+    #[test]
+    fn a_resync_leaves_joins_and_tells_the_book() {
+        let mut wire = Wire::up(Access::Public);
+        wire.say(10, FeedIn::Resync(symbol()));
+        let expected = vec![
+            FeedEffect::Note(FeedNote::Resyncing(symbol())),
+            FeedEffect::Leave(Channel::Diff, symbol()),
+            FeedEffect::Join(Channel::Diff, symbol()),
+            FeedEffect::Book(BookIn::Rejoined(symbol())),
+        ];
+        assert_eq!(wire.effects(), expected);
+        wire.say(20, FeedIn::Disconnected);
+        wire.log.clear();
+        wire.say(21, FeedIn::Resync(symbol())).say(22, ticker());
+        assert!(wire.log.is_empty(), "between sessions nothing is done");
+    }
+
+    #[test]
+    fn a_refused_login_is_tried_again_while_data_flows() {
+        let mut wire = Wire::up(Access::Private);
+        wire.say(10, login(false));
+        for ms in 1..100 {
+            wire.say(ms * 100, ticker());
+        }
+        assert!(wire.feed.is_up());
+        assert_eq!(
+            wire.times_of(&FeedEffect::Note(FeedNote::Refused)),
+            vec![10]
+        );
+        let logins = wire.times_of(&FeedEffect::Login);
+        assert!(
+            logins.len() == 1 && (2_510..=5_010).contains(&logins[0]),
+            "{logins:?}"
+        );
+        wire.log.clear();
+        wire.say(9_901, login(true));
+        assert_eq!(wire.times_of(&FeedEffect::PrivateUp), vec![9_901]);
+    }
+
+    #[test]
+    fn a_login_without_an_answer_restarts_the_session() {
+        let mut wire = Wire::up(Access::Private);
+        wire.say(4_999, ticker()).pass(5_000);
+        let down = FeedEffect::Note(FeedNote::Down(DownReason::AckTimeout));
+        assert_eq!(wire.times_of(&down), vec![5_000]);
+    }
+
+    #[test]
+    fn unreadable_frames_first_resync_then_reconnect() {
+        let mut wire = Wire::up(Access::Public);
+        for ms in 1..=9 {
+            wire.say(ms * 10, FeedIn::Unreadable);
+        }
+        let rejoined = FeedEffect::Book(BookIn::Rejoined(symbol()));
+        assert_eq!(wire.times_of(&rejoined), vec![30, 60, 90]);
+        wire.say(100, FeedIn::Unreadable);
+        let down = FeedEffect::Note(FeedNote::Down(DownReason::Unreadable));
+        assert_eq!(wire.times_of(&down), vec![100]);
+
+        let mut wire = Wire::up(Access::Public);
+        for ms in 1..=9 {
+            wire.say(ms * 10_000, FeedIn::Unreadable)
+                .say(ms * 10_000, ticker())
+                .acks(ms * 10_000);
+        }
+        assert!(
+            wire.feed.is_up(),
+            "one in ten seconds never makes ten in a minute"
+        );
+    }
+
+    #[test]
+    fn a_late_socket_is_closed_and_a_silent_attempt_given_up() {
+        let mut wire = Wire::new(Access::Public);
+        wire.pass(10_000);
+        let close = wire.times_of(&FeedEffect::Close);
+        assert_eq!(close, vec![10_000]);
+        wire.log.clear();
+        wire.say(10_001, FeedIn::Connected);
+        assert_eq!(wire.effects(), vec![FeedEffect::Close]);
+    }
+
+    #[test]
+    fn sessions_count_up() {
+        let mut wire = Wire::new(Access::Public);
+        wire.pass(0).say(0, FeedIn::Connected);
+        wire.say(10, FeedIn::Disconnected).pass(510);
+        wire.say(511, FeedIn::Connected);
+        assert_eq!(
+            wire.times_of(&FeedEffect::Book(BookIn::SessionUp(2))),
+            vec![511]
+        );
+    }
+
+    #[test]
+    fn the_connect_budget_holds_whatever_the_dice_say() {
+        for seed in 0..20 {
+            let mut limits = FeedLimits::default();
+            limits.backoff.delay_ms_max = 500;
+            let mut wire = Wire::new(Access::Public);
+            wire.feed = Feed::new(limits, vec![symbol()], Access::Public, Dice::new(seed));
+            for ms in 0..300_000 {
+                wire.pass(ms);
+                if matches!(wire.feed.phase, Phase::Connecting { .. }) {
+                    wire.say(ms, FeedIn::Disconnected);
+                }
+            }
+            let connects = wire.times_of(&FeedEffect::Connect);
+            assert!(
+                connects.len() >= 50,
+                "it goes on trying: {}",
+                connects.len()
+            );
+            assert!(
+                connects
+                    .windows(11)
+                    .all(|eleven| eleven[10] - eleven[0] >= 60_000)
+            );
+        }
+    }
+}
