@@ -1,26 +1,391 @@
 //! The RiskGate: the only maker of `Approved<NewOrder>`.
 //!
 //! It fails closed: what is missing, old or does not fit refuses the order, and every refusal names what was
-//! seen and what is allowed.
+//! seen and what is allowed. It also keeps the books, because cash, positions and reservations must be one truth.
 
-use crate::intent::Intent;
+mod account;
+mod checks;
+mod deny;
+mod limits;
+mod loss;
+mod opening;
+mod pace;
+mod pair;
+mod replay;
+mod report;
+mod reserve;
+#[cfg(test)]
+mod tests;
 
-/// Why the gate denied an intent; stable codes, in the order of the checks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DenyCode {
-    /// Placeholder until the checks are listed.
-    Malformed,
+pub use account::BALANCE_LAG_MS;
+pub use deny::{Denial, DenyCode};
+pub use limits::{IdSource, Limits, RiskSettings, Venue};
+
+use crate::answer::{BalanceRow, OwnTrade};
+use crate::approved::Approved;
+use crate::core::{Core, Outbox};
+use crate::ids::{Asset, Symbol};
+use crate::instrument::Instrument;
+use crate::intent::{Intent, NewOrder};
+use crate::ledger::{Ledger, value_at};
+use crate::market::Side;
+use crate::mode::{Mode, ModeBoard, ModeCode, Scope};
+use crate::money::{Amount, Qty};
+use crate::msg::{RiskEffect, RiskIn};
+use crate::order::{OrderState, OrderView};
+use crate::risk::account::{AccountTruth, Verdict};
+use crate::risk::checks::Fit;
+use crate::risk::loss::LossWatch;
+use crate::risk::opening::PendingOpening;
+use crate::risk::pace::Pace;
+use crate::risk::pair::{Market, Pair};
+use crate::risk::reserve::Orders;
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// A position without a trusted book counts this much more than its last mark, basis points (behaviour.md 7.3).
+const STALE_MARK_BPS: i64 = 11_000;
+
+/// The gate and the books behind it.
+#[derive(Debug)]
+pub struct RiskGate {
+    settings: RiskSettings,
+    ledger: Ledger,
+    account: AccountTruth,
+    pairs: BTreeMap<Symbol, Pair>,
+    orders: Orders,
+    pace: Pace,
+    loss: LossWatch,
+    board: ModeBoard,
+    /// When the position of a base was last closed.
+    closed_at: BTreeMap<Asset, Timestamp>,
+    is_reconciled: bool,
+    pending: Option<PendingOpening>,
+    is_desk_due: bool,
+    is_mode_due: bool,
+    is_money_due: bool,
+    /// The next money report may leave from here on.
+    money_at: Timestamp,
 }
 
-/// A denied intent with what was seen and what is allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    /// The wish.
-    pub intent: Intent,
-    /// Why.
-    pub code: DenyCode,
-    /// What was seen, as text for people.
-    pub seen: String,
-    /// What is allowed, as text for people.
-    pub allowed: String,
+impl RiskGate {
+    /// Makes a gate with empty books; on the live venue it observes until the first clean reconcile.
+    pub fn new(settings: RiskSettings) -> Self {
+        let mut board = ModeBoard::default();
+        if settings.venue == Venue::Live {
+            let code = ModeCode::StartupReconcilePending;
+            board.raise(code, Scope::Global, Mode::ObserveOnly, settings.started_at);
+        }
+        let pairs = settings.owners.iter();
+        Self {
+            ledger: Ledger::new(settings.quote),
+            account: AccountTruth::default(),
+            pairs: pairs
+                .map(|(symbol, owner)| (*symbol, Pair::new(*owner)))
+                .collect(),
+            orders: Orders::default(),
+            pace: Pace::default(),
+            loss: LossWatch::default(),
+            board,
+            closed_at: BTreeMap::new(),
+            is_reconciled: false,
+            pending: None,
+            is_desk_due: true,
+            is_mode_due: true,
+            is_money_due: true,
+            money_at: settings.started_at,
+            settings,
+        }
+    }
+
+    /// Returns the books.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Returns who asks for which mode.
+    pub const fn board(&self) -> &ModeBoard {
+        &self.board
+    }
+
+    /// Returns every own order that has not ended.
+    pub fn orders(&self) -> impl Iterator<Item = &OrderView> {
+        self.orders.all()
+    }
+
+    /// Returns the quote that own buys hold, worst-case fees and tax included.
+    pub fn quote_reserved(&self) -> Amount {
+        self.orders.quote_held()
+    }
+
+    /// Returns whether the exchange's balances equal the books as they stand, for the verdict at the end of a run.
+    pub fn ledger_matches(&self, rows: &[BalanceRow]) -> bool {
+        account::matches_books(rows, &self.ledger)
+    }
+
+    // ---- what is heard ----
+
+    fn see(&mut self, now: Timestamp, symbol: Symbol, market: Market) {
+        let Some(pair) = self.pairs.get_mut(&symbol) else {
+            return;
+        };
+        pair.see(market);
+        self.is_money_due = true;
+        let fallen = self.pairs.values().filter(|pair| pair.has_fallen()).count();
+        let code = ModeCode::MarketDataUntrusted;
+        if fallen * 2 > self.pairs.len() {
+            self.raise(now, code, Scope::Global, Mode::ObserveOnly);
+        } else {
+            self.clear(code, Scope::Global);
+        }
+    }
+
+    fn decide(&mut self, now: Timestamp, intent: Intent, out: &mut Outbox<RiskEffect>) {
+        self.value(now, out);
+        match checks::judge(self, now, intent) {
+            Ok(fit) => self.approve(now, fit, out),
+            Err(denial) => out.push(RiskEffect::Denied(denial)),
+        }
+    }
+
+    fn approve(&mut self, now: Timestamp, fit: Fit, out: &mut Outbox<RiskEffect>) {
+        let order = NewOrder {
+            client_id: self.settings.ids.next_id(),
+            intent: fit.intent,
+            reserved: fit.reserved,
+        };
+        self.hold(order, OrderState::Reserved, now);
+        self.assert_within_limits(&order);
+        let life_ms = self.settings.limits.intent_max_age_ms;
+        out.push(RiskEffect::Submit(Approved::new(order, now, life_ms)));
+    }
+
+    /// Takes the worst case of an order out of what the next one sees.
+    fn hold(&mut self, order: NewOrder, state: OrderState, now: Timestamp) {
+        let intent = &order.intent;
+        let value = match intent.side {
+            Side::Buy => intent.limit.value(intent.qty),
+            Side::Sell => Amount::ZERO,
+        };
+        self.pace.note(order.client_id, now, value);
+        if let Some(pair) = self.pairs.get_mut(&intent.symbol) {
+            pair.note_passed(&order, now);
+        }
+        self.orders.put(OrderView {
+            order,
+            state,
+            order_id: None,
+            filled: Qty::ZERO,
+            cancel_asked: false,
+            since: now,
+        });
+        self.is_desk_due = true;
+    }
+
+    fn assert_within_limits(&self, order: &NewOrder) {
+        let (limits, symbol) = (&self.settings.limits, order.intent.symbol);
+        match order.intent.side {
+            Side::Buy => assert!(
+                self.exposure(symbol)
+                    .is_some_and(|sum| sum <= limits.max_position_notional)
+                    && self
+                        .gross_exposure()
+                        .is_some_and(|sum| sum <= limits.max_gross_exposure),
+                "an approved buy stays inside the exposure limits (I5)"
+            ),
+            Side::Sell => assert!(
+                !self.free_to_sell(symbol).is_negative(),
+                "an approved sale is covered by the position (I5)"
+            ),
+        }
+    }
+
+    fn on_order(&mut self, view: OrderView) {
+        if view.state.never_existed() {
+            self.pace.give_back(view.client_id());
+            if let Some(pair) = self.pairs.get_mut(&view.order.intent.symbol) {
+                pair.forget_entry(view.client_id());
+            }
+        }
+        self.is_desk_due |= self.orders.put(view);
+    }
+
+    fn book(&mut self, trade: &OwnTrade) {
+        self.ledger.book_trade(trade);
+        let is_closed = self.ledger.position(trade.base) == Amount::ZERO;
+        if trade.side == Side::Sell && is_closed {
+            self.closed_at.insert(trade.base, trade.at);
+        }
+        self.is_desk_due = true;
+    }
+
+    fn on_balances(
+        &mut self,
+        now: Timestamp,
+        asked_at: Timestamp,
+        rows: Vec<BalanceRow>,
+        out: &mut Outbox<RiskEffect>,
+    ) {
+        self.note_account(now);
+        self.is_desk_due = true;
+        if !self.ledger.is_opened(self.settings.quote) {
+            return self.plan_opening(now, asked_at, rows, out);
+        }
+        let code = ModeCode::BalanceDrift;
+        match self.account.judge(asked_at, &rows, &self.ledger) {
+            Some(Verdict::Drift) => self.raise(now, code, Scope::Global, Mode::ObserveOnly),
+            Some(Verdict::Agrees) => self.clear(code, Scope::Global),
+            Some(Verdict::Differs) | None => {}
+        }
+    }
+
+    fn on_reconciled(&mut self, is_clean: bool) {
+        if is_clean {
+            self.is_reconciled = true;
+            self.clear(ModeCode::StartupReconcilePending, Scope::Global);
+        }
+    }
+
+    fn on_rules(&mut self, rules: Instrument) {
+        if let Some(pair) = self.pairs.get_mut(&rules.symbol) {
+            pair.rules = Some(rules);
+            self.is_desk_due = true;
+        }
+    }
+
+    fn raise(&mut self, now: Timestamp, code: ModeCode, scope: Scope, mode: Mode) {
+        self.note_mode(|board| board.raise(code, scope, mode, now));
+    }
+
+    fn clear(&mut self, code: ModeCode, scope: Scope) {
+        self.note_mode(|board| board.clear(code, scope));
+    }
+
+    fn note_mode(&mut self, change: impl FnOnce(&mut ModeBoard) -> bool) {
+        if change(&mut self.board) {
+            self.is_mode_due = true;
+            self.is_desk_due = true;
+        }
+    }
+
+    // ---- what is derived ----
+
+    fn rules(&self, symbol: Symbol) -> Option<&Instrument> {
+        self.pairs.get(&symbol)?.rules.as_ref()
+    }
+
+    /// Coins held of a pair; nothing while its rules, and so its base, are unknown.
+    fn position(&self, symbol: Symbol) -> Amount {
+        self.rules(symbol)
+            .map(|rules| self.ledger.position(rules.base))
+            .unwrap_or_default()
+    }
+
+    /// Coins that no own sale may still take.
+    fn free_to_sell(&self, symbol: Symbol) -> Amount {
+        self.position(symbol) - self.orders.selling(symbol).amount()
+    }
+
+    /// Quote that may be spent: cash less reservations less the target, at least zero.
+    fn investable(&self) -> Amount {
+        let free = self.ledger.balance(self.settings.quote) - self.orders.quote_held();
+        (free - self.settings.limits.try_cash_target).max(Amount::ZERO)
+    }
+
+    /// Worst-case exposure of a pair; `None` while a position has no mark or a number does not fit.
+    fn exposure(&self, symbol: Symbol) -> Option<Amount> {
+        let position = self.position(symbol);
+        let held = if position == Amount::ZERO {
+            Amount::ZERO
+        } else {
+            let pair = self.pairs.get(&symbol)?;
+            let mark = pair.mark?;
+            let cautious = if pair.quoted().is_some() {
+                mark
+            } else {
+                mark.times_bps(STALE_MARK_BPS)?
+            };
+            value_at(position, cautious)?
+        };
+        Some(held + self.orders.buying(symbol))
+    }
+
+    /// Worst-case exposure of all pairs, and of orders of pairs that are no longer ours.
+    fn gross_exposure(&self) -> Option<Amount> {
+        let strangers: Amount = self
+            .orders
+            .all()
+            .filter(|view| !self.pairs.contains_key(&view.order.intent.symbol))
+            .filter(|view| view.order.intent.side == Side::Buy)
+            .map(|view| view.order.intent.limit.value(view.remaining()))
+            .sum();
+        self.pairs
+            .keys()
+            .try_fold(strangers, |sum, symbol| Some(sum + self.exposure(*symbol)?))
+    }
+
+    /// Cash and the positions of our pairs at their marks; `None` before the opening or while a mark is missing.
+    fn equity(&self) -> Option<Amount> {
+        if !self.ledger.is_opened(self.settings.quote) {
+            return None;
+        }
+        let cash = self.ledger.balance(self.settings.quote);
+        self.pairs.iter().try_fold(cash, |sum, (symbol, pair)| {
+            let position = self.position(*symbol);
+            if position == Amount::ZERO {
+                return Some(sum);
+            }
+            Some(sum + value_at(position, pair.mark?)?)
+        })
+    }
+
+    fn value(&mut self, now: Timestamp, out: &mut Outbox<RiskEffect>) {
+        if let Some(equity) = self.equity()
+            && let Some(record) = self.loss.value(now, equity)
+        {
+            out.push(RiskEffect::Persist(record));
+        }
+    }
+
+    fn note_account(&mut self, now: Timestamp) {
+        let sales = self.pairs.iter().filter_map(|(symbol, pair)| {
+            let rules = pair.rules.as_ref()?;
+            Some((rules.base, self.orders.selling(*symbol).amount()))
+        });
+        let held: BTreeMap<Asset, Amount> = sales
+            .chain([(self.settings.quote, self.orders.quote_held())])
+            .collect();
+        self.account.note(now, &self.ledger, &held);
+    }
+}
+
+impl Core for RiskGate {
+    type In = RiskIn;
+    type Effect = RiskEffect;
+
+    fn handle(&mut self, now: Timestamp, input: RiskIn, out: &mut Outbox<RiskEffect>) {
+        match input {
+            RiskIn::Book(view) => self.see(now, view.symbol(), Market::from(&view)),
+            RiskIn::Intent(intent) => self.decide(now, intent, out),
+            RiskIn::Cancel(id, reason) => out.push(RiskEffect::Cancel(id, reason)),
+            RiskIn::Order(view) => self.on_order(view),
+            RiskIn::Fill(trade) => self.book(&trade),
+            RiskIn::Balances { asked_at, rows } => self.on_balances(now, asked_at, rows, out),
+            RiskIn::Reconciled { clean } => self.on_reconciled(clean),
+            RiskIn::Rules(rules) => self.on_rules(rules),
+            RiskIn::Raise(code, scope, mode) => self.raise(now, code, scope, mode),
+            RiskIn::Clear(code, scope) => self.clear(code, scope),
+        }
+        self.finish(now, out);
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        let money = self.is_money_due.then_some(self.money_at);
+        let opening = self.pending.as_ref().map(PendingOpening::deadline);
+        money.into_iter().chain(opening).min()
+    }
+
+    fn wake(&mut self, now: Timestamp, out: &mut Outbox<RiskEffect>) {
+        self.finish(now, out);
+    }
 }

@@ -1,0 +1,147 @@
+//! Checks 19 and 22 to 27: coins, losses, exposure, cash, and the reservation itself.
+
+use super::{Case, Verdict, refuse};
+use crate::market::Side;
+use crate::money::Amount;
+use crate::risk::DenyCode;
+
+/// 19: a sale is covered by coins that are ours, free, and not promised to another sale.
+pub(super) fn inventory(case: &mut Case<'_>) -> Verdict {
+    if case.intent.side == Side::Buy {
+        return Ok(());
+    }
+    let (gate, symbol, wanted) = (case.gate, case.intent.symbol, case.intent.qty.amount());
+    let ours = gate.free_to_sell(symbol);
+    let selling = gate.orders.selling(symbol).amount();
+    let shown = gate.rules(symbol).map_or(Amount::ZERO, |rules| {
+        gate.account.free(rules.base, &gate.ledger, selling)
+    });
+    if wanted > ours.min(shown) {
+        return refuse(DenyCode::SpotSellRequiresInventory, wanted, ours.min(shown));
+    }
+    Ok(())
+}
+
+/// 22: the day's loss and the drawdown, unrealised losses included. Equity that is unknown refuses;
+/// before the first balances it is for 24 to say so.
+pub(super) fn loss(case: &mut Case<'_>) -> Verdict {
+    let (gate, limits) = (case.gate, &case.gate.settings.limits);
+    if case.is_reducing || !gate.ledger.is_opened(gate.settings.quote) {
+        return Ok(());
+    }
+    let recent = gate.loss.recent(case.now, limits.reconcile_max_age_ms);
+    let Some((equity, pnl)) = recent.and_then(|equity| Some((equity, gate.loss.day_pnl(equity)?)))
+    else {
+        return refuse(
+            DenyCode::MaxDailyLoss,
+            "equity unknown",
+            "a mark for every position",
+        );
+    };
+    if -pnl >= limits.max_daily_loss {
+        return refuse(
+            DenyCode::MaxDailyLoss,
+            pnl,
+            format!("loss below {}", limits.max_daily_loss),
+        );
+    }
+    let drawdown = gate.loss.drawdown_bps(equity);
+    if drawdown >= limits.max_drawdown_bps {
+        let most = limits.max_drawdown_bps;
+        return refuse(
+            DenyCode::MaxDrawdown,
+            format!("{drawdown} bps"),
+            format!("below {most} bps"),
+        );
+    }
+    Ok(())
+}
+
+/// 23: worst-case exposure with this order, of its pair and of all.
+pub(super) fn exposure(case: &mut Case<'_>) -> Verdict {
+    if case.is_reducing {
+        return Ok(());
+    }
+    let (gate, limits) = (case.gate, &case.gate.settings.limits);
+    let limits_of = [
+        (
+            DenyCode::MaxPositionNotional,
+            gate.exposure(case.intent.symbol),
+            limits.max_position_notional,
+        ),
+        (
+            DenyCode::MaxGrossExposure,
+            gate.gross_exposure(),
+            limits.max_gross_exposure,
+        ),
+    ];
+    for (code, before, most) in limits_of {
+        match before.map(|before| before + case.value()) {
+            Some(after) if after <= most => {}
+            Some(after) => return refuse(code, after, most),
+            None => return refuse(code, "a position without a mark", most),
+        }
+    }
+    Ok(())
+}
+
+/// 24: balances were read by this process, and not too long ago. Nothing else stands in for them.
+pub(super) fn balances(case: &mut Case<'_>) -> Verdict {
+    let (gate, age_ms_max) = (case.gate, case.gate.settings.limits.reconcile_max_age_ms);
+    let read_at = gate
+        .account
+        .read_at()
+        .filter(|_| gate.ledger.is_opened(gate.settings.quote));
+    match read_at {
+        Some(at) if case.now <= at.plus_ms(age_ms_max) => Ok(()),
+        Some(at) => {
+            let age_ms = case.now.ms_since(at);
+            refuse(
+                DenyCode::BalancesUnknown,
+                format!("{age_ms} ms"),
+                format!("{age_ms_max} ms"),
+            )
+        }
+        None => refuse(
+            DenyCode::BalancesUnknown,
+            "never read",
+            format!("{age_ms_max} ms"),
+        ),
+    }
+}
+
+/// 25: the cash target stays untouched. Nothing investable refuses every buy.
+pub(super) fn cash(case: &mut Case<'_>) -> Verdict {
+    if case.intent.side == Side::Sell {
+        return Ok(());
+    }
+    let (cost, investable) = (case.cost()?, case.gate.investable());
+    if !investable.is_positive() || cost > investable {
+        return refuse(DenyCode::CashReserveTarget, cost, investable);
+    }
+    Ok(())
+}
+
+/// 26: the exchange shows that much as free, what is not visible there yet counted off.
+pub(super) fn exchange_cash(case: &mut Case<'_>) -> Verdict {
+    if case.intent.side == Side::Sell {
+        return Ok(());
+    }
+    let (gate, cost) = (case.gate, case.cost()?);
+    let free = gate
+        .account
+        .free(gate.settings.quote, &gate.ledger, gate.orders.quote_held());
+    if cost > free {
+        return refuse(DenyCode::InsufficientBalance, cost, free);
+    }
+    Ok(())
+}
+
+/// 27: the worst case is taken out of what the next order sees.
+pub(super) fn reserve(case: &mut Case<'_>) -> Verdict {
+    case.reserved = match case.intent.side {
+        Side::Buy => case.cost()?,
+        Side::Sell => case.intent.qty.amount(),
+    };
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The ordered checks: one function each, stopped at the first that refuses (behaviour.md 7.1).
+//!
+//! A check sees the gate as it stands, every earlier approval included. Two of them change the wish: the grid makes
+//! it fit, the order cap makes it smaller and puts it on the grid again.
+
+mod funds;
+mod market;
+mod pace;
+mod standing;
+
+use super::{Denial, DenyCode, RiskGate};
+use crate::intent::Intent;
+use crate::market::Side;
+use crate::money::Amount;
+use crate::risk::pair::Pair;
+use crate::time::Timestamp;
+
+/// A wish under examination.
+struct Case<'a> {
+    gate: &'a RiskGate,
+    now: Timestamp,
+    /// As it would be sent.
+    intent: Intent,
+    /// A sale that the free position covers; it can neither flip nor open a position.
+    is_reducing: bool,
+    /// What is to be held for it.
+    reserved: Amount,
+}
+
+/// A wish that passed.
+pub(crate) struct Fit {
+    /// On the grid, within the caps.
+    pub(crate) intent: Intent,
+    /// What is to be held for it: quote for a buy, base for a sale.
+    pub(crate) reserved: Amount,
+}
+
+/// Why a check said no.
+struct Refused {
+    code: DenyCode,
+    seen: String,
+    allowed: String,
+}
+
+type Verdict = Result<(), Refused>;
+type Check = for<'a> fn(&mut Case<'a>) -> Verdict;
+
+/// All checks, in their order.
+const CHECKS: [Check; 26] = [
+    standing::complete,
+    standing::fresh,
+    standing::mode,
+    standing::policy,
+    standing::reconciled,
+    standing::strategy,
+    standing::frozen,
+    standing::universe,
+    market::book,
+    market::grid,
+    market::collar,
+    market::spread,
+    market::self_trade,
+    market::duplicate,
+    pace::open_orders,
+    pace::cooldown,
+    pace::order_rate,
+    funds::inventory,
+    pace::order_cap,
+    pace::minute_value,
+    funds::loss,
+    funds::exposure,
+    funds::balances,
+    funds::cash,
+    funds::exchange_cash,
+    funds::reserve,
+];
+
+/// Judges a wish: on the grid and reserved, or denied with the first reason.
+pub(crate) fn judge(gate: &RiskGate, now: Timestamp, intent: Intent) -> Result<Fit, Denial> {
+    let is_covered = intent.qty.amount() <= gate.free_to_sell(intent.symbol);
+    let mut case = Case {
+        gate,
+        now,
+        intent,
+        is_reducing: intent.side == Side::Sell && is_covered,
+        reserved: Amount::ZERO,
+    };
+    for check in CHECKS {
+        check(&mut case).map_err(|refused| Denial {
+            intent,
+            code: refused.code,
+            seen: refused.seen,
+            allowed: refused.allowed,
+        })?;
+    }
+    Ok(Fit {
+        intent: case.intent,
+        reserved: case.reserved,
+    })
+}
+
+/// Says no, with what was seen and what is allowed.
+fn refuse(code: DenyCode, seen: impl ToString, allowed: impl ToString) -> Verdict {
+    Err(Refused {
+        code,
+        seen: seen.to_string(),
+        allowed: allowed.to_string(),
+    })
+}
+
+impl Case<'_> {
+    fn pair(&self) -> Option<&Pair> {
+        self.gate.pairs.get(&self.intent.symbol)
+    }
+
+    fn value(&self) -> Amount {
+        self.intent.limit.value(self.intent.qty)
+    }
+
+    /// What a buy takes out of cash in the worst case.
+    fn cost(&self) -> Result<Amount, Refused> {
+        let cost = self.gate.settings.limits.worst_cost(self.value());
+        cost.ok_or_else(|| Refused {
+            code: DenyCode::Arithmetic,
+            seen: format!("cost of {}", self.value()),
+            allowed: "a number that fits".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! Checks 15 to 18, 20 and 21: how many orders, how often, how large.
+
+use super::{Case, Verdict, market, refuse};
+use crate::intent::IntentClass;
+use crate::risk::DenyCode;
+
+/// Own orders that may ever work at once, reducing ones included (I5).
+const OPEN_ORDERS_MAX: usize = 40;
+
+/// 15: room among the own orders; a reducing order has all the room there is.
+pub(super) fn open_orders(case: &mut Case<'_>) -> Verdict {
+    let (orders, limits) = (&case.gate.orders, &case.gate.settings.limits);
+    let of_pair = orders.of(case.intent.symbol).count();
+    if !case.is_reducing && of_pair >= limits.max_open_orders_per_symbol {
+        let most = limits.max_open_orders_per_symbol;
+        return refuse(
+            DenyCode::MaxOpenOrdersPerSymbol,
+            of_pair,
+            format!("below {most}"),
+        );
+    }
+    let most = if case.is_reducing {
+        OPEN_ORDERS_MAX
+    } else {
+        limits.max_open_orders.min(OPEN_ORDERS_MAX)
+    };
+    if orders.len() >= most {
+        return refuse(
+            DenyCode::MaxOpenOrders,
+            orders.len(),
+            format!("below {most}"),
+        );
+    }
+    Ok(())
+}
+
+/// 16: a pause after each entry; quotes and everything that takes risk off are exempt.
+pub(super) fn cooldown(case: &mut Case<'_>) -> Verdict {
+    if case.intent.class != IntentClass::Entry || case.is_reducing {
+        return Ok(());
+    }
+    let pause_ms = case.gate.settings.limits.cooldown_ms;
+    let last = case
+        .pair()
+        .and_then(|pair| pair.entries.get(&case.intent.side));
+    match last {
+        Some((_, at)) if case.now < at.plus_ms(pause_ms) => {
+            let age_ms = case.now.ms_since(*at);
+            refuse(
+                DenyCode::Cooldown,
+                format!("{age_ms} ms"),
+                format!("{pause_ms} ms"),
+            )
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// 18: orders in the last minute; reducing ones count and pass.
+pub(super) fn order_rate(case: &mut Case<'_>) -> Verdict {
+    let (orders, most) = (
+        case.gate.pace.orders(case.now),
+        case.gate.settings.limits.max_orders_per_minute,
+    );
+    if !case.is_reducing && orders >= most {
+        return refuse(
+            DenyCode::OrderRate,
+            format!("{orders} in 60 s"),
+            format!("below {most}"),
+        );
+    }
+    Ok(())
+}
+
+/// 20: not too large: made smaller and put on the grid again, or refused if nothing is left.
+pub(super) fn order_cap(case: &mut Case<'_>) -> Verdict {
+    let most = case.gate.settings.limits.max_order_notional;
+    let value = case.value();
+    if value <= most {
+        return Ok(());
+    }
+    let capped = most.qty_at(case.intent.limit).unwrap_or_default();
+    case.intent.qty = capped.min(case.intent.qty);
+    market::grid(case).or_else(|_| refuse(DenyCode::MaxOrderNotional, value, most))
+}
+
+/// 21: value of increasing orders in the last minute.
+pub(super) fn minute_value(case: &mut Case<'_>) -> Verdict {
+    let most = case.gate.settings.limits.max_notional_per_minute;
+    let sum = case.gate.pace.value(case.now) + case.value();
+    if !case.is_reducing && sum > most {
+        return refuse(DenyCode::NotionalCap, format!("{sum} in 60 s"), most);
+    }
+    Ok(())
+}
