@@ -307,6 +307,8 @@ pub enum RouterIn {
     Snapshot(Snapshot),
     /// The exchange's clock less ours, milliseconds.
     Offset(i64),
+    /// The ledger was opened with the balances of this moment.
+    Opened(Timestamp),
 }
 
 /// What the router wants done.

@@ -51,8 +51,9 @@ pub struct RouterSettings {
     pub cancel_retry_ms: i64,
     /// Wait behind the stamp's horizon before absence may be concluded, milliseconds.
     pub unknown_settle_ms: i64,
-    /// Trades of strangers' orders before this moment are part of the opening balances and are not booked.
-    pub foreign_from: Timestamp,
+    /// Trades of strangers' orders before this moment are part of the opening balances and are not booked;
+    /// `None` while there are no opening balances.
+    pub foreign_from: Option<Timestamp>,
 }
 
 /// Follows every own order of the account.
@@ -87,16 +88,6 @@ impl OrderRouter {
             frozen: BTreeSet::new(),
             is_frozen_globally: false,
         }
-    }
-
-    /// Sets the exchange's clock less ours, milliseconds.
-    pub fn set_offset_ms(&mut self, offset_ms: i64) {
-        self.offset_ms = offset_ms;
-    }
-
-    /// Sets the moment before which strangers' trades are part of the opening balances.
-    pub fn set_foreign_from(&mut self, from: Timestamp) {
-        self.settings.foreign_from = from;
     }
 
     /// Returns every own order that has not ended.
@@ -164,9 +155,7 @@ impl OrderRouter {
                     entry.become_state(*state, *at);
                 });
             }
-            Record::Opening { at, .. } => {
-                self.settings.foreign_from = self.settings.foreign_from.max(*at)
-            }
+            Record::Opening { at, .. } => self.opened(*at),
             Record::Boot { .. }
             | Record::DayStart { .. }
             | Record::SafeMode { .. }
@@ -477,8 +466,17 @@ impl OrderRouter {
         self.after(id, Moved::Yes, now, out);
     }
 
+    /// The ledger was opened with the balances of this moment; the first opening counts.
+    fn opened(&mut self, at: Timestamp) {
+        self.settings.foreign_from = self.settings.foreign_from.or(Some(at));
+    }
+
     fn foreign_trade(&mut self, trade: OwnTrade, out: &mut Outbox<RouterEffect>) {
-        if trade.at < self.settings.foreign_from {
+        if self
+            .settings
+            .foreign_from
+            .is_none_or(|from| trade.at < from)
+        {
             return;
         }
         if self.foreign.len() >= FOREIGN_MAX {
@@ -692,7 +690,8 @@ impl Core for OrderRouter {
             RouterIn::Private(event) => self.private(now, event, out),
             RouterIn::Row(id, row) => self.row_answer(now, id, row.as_ref(), out),
             RouterIn::Snapshot(snapshot) => self.snapshot(now, &snapshot, out),
-            RouterIn::Offset(offset_ms) => self.set_offset_ms(offset_ms),
+            RouterIn::Offset(offset_ms) => self.offset_ms = offset_ms,
+            RouterIn::Opened(at) => self.opened(at),
         }
     }
 

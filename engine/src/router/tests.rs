@@ -169,7 +169,7 @@ fn settings() -> RouterSettings {
         ttl_ms: TTL_MS,
         cancel_retry_ms: 2_000,
         unknown_settle_ms: 10_000,
-        foreign_from: Timestamp(0),
+        foreign_from: Some(Timestamp(0)),
     }
 }
 
@@ -602,14 +602,19 @@ fn terminal_orders_are_kept_as_tombstones() {
 
 #[test]
 fn foreign_trades_move_the_ledger_once_and_only_after_the_opening() {
-    let mut world = World::new();
-    world.router.set_foreign_from(ms(1));
-    world.tell(5, streamed(9, 4_000, 3)).tell(
-        6,
-        RouterIn::Private(PrivateEvent::Trade(trade(TradeSource::Rest, 10, 4_000, 3))),
-    );
-    assert_eq!(world.booked(), 1);
-    world.router.set_foreign_from(ms(100));
-    world.tell(7, streamed(11, 4_001, 3));
+    let unopened = RouterSettings {
+        foreign_from: None,
+        ..settings()
+    };
+    let mut world = World {
+        router: OrderRouter::new(unopened),
+        ..World::new()
+    };
+    world
+        .tell(4, streamed(8, 4_000, 3))
+        .tell(5, RouterIn::Opened(ms(1)));
+    assert_eq!(world.booked(), 0, "part of the opening balances");
+    let again = RouterIn::Private(PrivateEvent::Trade(trade(TradeSource::Rest, 10, 4_001, 3)));
+    world.tell(6, streamed(9, 4_001, 3)).tell(7, again);
     assert_eq!(world.booked(), 1);
 }
