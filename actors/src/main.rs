@@ -1,1 +1,34 @@
-fn main() {}
+//! The `btcbot` binary: signals first, then arguments, then one command.
+
+#![forbid(unsafe_code)]
+
+use actors::cli::{self, Cli};
+use actors::signals;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A signal that comes before its handler exists would end the process, so nothing may stand before this line.
+    let signals = signals::install();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    match cli::dispatch(cli, signals) {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(failed) => {
+            eprintln!("btcbot: {}", failed.message);
+            ExitCode::from(failed.exit.code())
+        }
+    }
+}
+
+/// Help is data and succeeds; a wrong command line is exit 2. A closed pipe is neither.
+fn usage(error: &clap::Error) -> ExitCode {
+    let is_help = !error.use_stderr();
+    match error.print() {
+        Ok(()) if is_help => ExitCode::SUCCESS,
+        Err(io) if io.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Ok(()) | Err(_) => ExitCode::from(cli::exit::Exit::Usage.code()),
+    }
+}

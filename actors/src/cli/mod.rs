@@ -1,0 +1,305 @@
+//! The command line: one closed enum, one file per command.
+//!
+//! Parsing says what was typed; each command resolves what that means. stdout is data, stderr is everything else.
+
+pub mod config_cmd;
+pub mod demo;
+pub mod doctor;
+pub mod exit;
+pub mod health;
+pub mod init;
+pub mod replay;
+pub mod report;
+pub mod run;
+pub mod simulator_cmd;
+pub mod version;
+
+use clap::{Args, Parser, Subcommand};
+use exit::Outcome;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Shown below every command's help.
+const ABOUT: &str = "A safety-first live trading engine for the BTCTurk exchange.\n\n\
+With no configuration it trades nothing: safe mode, dry run and kill switch are on until you say otherwise.";
+
+const EXAMPLES: &str = "EXAMPLES:\n  \
+btcbot demo                         trade on an embedded exchange: no keys, no network\n  \
+btcbot demo --for 20s --json        the same for 20 seconds, one JSON verdict at the end\n  \
+btcbot replay recording.ndjson.gz   run a strategy over a recorded order book\n  \
+btcbot config check                 read all configuration, say everything that is wrong\n  \
+btcbot run                          the engine, as configured\n\n\
+EXIT CODES:\n  0 ok, 1 failure, 2 usage, 3 a check said no, 4 not running, 5 deadline, 6 refused by a safety rule,\n  \
+7 already running, 69 exchange unreachable, 70 internal, 74 store, 77 permission, 78 configuration, 130 interrupted";
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(name = "btcbot", about = ABOUT, after_help = EXAMPLES, disable_version_flag = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Every command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Trade on the embedded exchange over real sockets; no keys, no network, no file left behind
+    Demo(DemoArgs),
+    /// Run the engine as configured
+    Run(RunArgs),
+    /// Ask a running process whether it is well; without one, check configuration and exchange
+    Health(HealthArgs),
+    /// Check everything that can be checked; changes nothing (exit 0 pass, 1 warnings, 2 failures)
+    Doctor(DoctorArgs),
+    /// Create a configuration template, a secrets folder and the state; never overwrites
+    Init(InitArgs),
+    /// Run a strategy over a recorded order book
+    Replay(ReplayArgs),
+    /// Run the simulated exchange alone
+    Simulator(SimulatorArgs),
+    /// Check or show the configuration
+    Config(ConfigArgs),
+    /// Print the version
+    Version(VersionArgs),
+}
+
+/// Where configuration comes from.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConfigSource {
+    /// A configuration file; may be given several times, later ones win
+    #[arg(long = "config", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The dotenv file to read in place of .env.live; must exist
+    #[arg(long, value_name = "FILE", conflicts_with = "no_env_file")]
+    pub env_file: Option<PathBuf>,
+    /// Read no dotenv file
+    #[arg(long)]
+    pub no_env_file: bool,
+    /// Set one key, e.g. --set market.symbols=BTCTRY; safety flags can only be tightened
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// `demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Stop after this time, e.g. 20s, 5m; without it Ctrl-C stops
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub run_for: Option<Duration>,
+    /// Seed of the simulated market
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Where the status plane listens; a busy port given here is an error
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// Print one JSON object at the end in place of the story
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Where configuration comes from.
+    #[command(flatten)]
+    pub source: ConfigSource,
+    /// Simulated fills whatever the configuration says (sets DRY_RUN=true)
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Start in safe mode (sets SAFE_MODE=true)
+    #[arg(long)]
+    pub safe_mode: bool,
+    /// One cycle, then stop
+    #[arg(long)]
+    pub once: bool,
+    /// Stop after this many cycles
+    #[arg(long, value_name = "N")]
+    pub max_cycles: Option<u32>,
+    /// Stop after this time
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub run_for: Option<Duration>,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `health`.
+#[derive(Args, Debug)]
+pub struct HealthArgs {
+    /// Where configuration comes from.
+    #[command(flatten)]
+    pub source: ConfigSource,
+    /// Ask for readiness in place of liveness
+    #[arg(long)]
+    pub ready: bool,
+    /// The plane to ask, e.g. http://127.0.0.1:9464
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Where configuration comes from.
+    #[command(flatten)]
+    pub source: ConfigSource,
+    /// Warnings count as failures
+    #[arg(long)]
+    pub strict: bool,
+    /// Check only what needs neither network nor a running process
+    #[arg(long)]
+    pub pre: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `init`.
+#[derive(Args, Debug)]
+pub struct InitArgs {
+    /// Where to create the files
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Also create the state of the live venue
+    #[arg(long)]
+    pub live: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `replay`.
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// The recording: one JSON object a line, plain or gzip
+    pub file: PathBuf,
+    /// The strategy to run: market_maker or mean_reversion
+    #[arg(long, default_value = "mean_reversion")]
+    pub strategy: String,
+    /// Instrument rules as JSON, in place of the built-in table
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// Opening cash in the quote currency
+    #[arg(long, default_value = "100000")]
+    pub cash: String,
+    /// Opening coins of the base currency
+    #[arg(long, default_value = "0")]
+    pub coins: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `simulator`.
+#[derive(Args, Debug)]
+pub struct SimulatorArgs {
+    /// Where to listen; loopback only
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Seed of market and faults
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// A fault or behaviour, e.g. --fault reply_lost=0.05; may be given several times
+    #[arg(long = "fault", value_name = "NAME=VALUE")]
+    pub faults: Vec<String>,
+    /// Write one JSON line per REST request to this file in place of stderr
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Stop after this time
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub run_for: Option<Duration>,
+}
+
+/// `config`.
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    /// Check or show.
+    #[command(subcommand)]
+    pub action: ConfigAction,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Read everything, list every problem, say whether it would arm
+    Check(ConfigView),
+    /// Print every key with its value and where it came from; a secret shows only its source
+    Show(ConfigView),
+}
+
+/// How to look at the configuration.
+#[derive(Args, Debug)]
+pub struct ConfigView {
+    /// Where configuration comes from.
+    #[command(flatten)]
+    pub source: ConfigSource,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `version`.
+#[derive(Args, Debug)]
+pub struct VersionArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads `20s`, `5m`, `2h` or `500ms`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: u64 = number.parse().map_err(|_| "expected a number with a unit, e.g. 20s, 5m, 2h".to_owned())?;
+    let ms_per_unit = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("the unit must be ms, s, m or h, e.g. 20s".to_owned()),
+    };
+    number.checked_mul(ms_per_unit).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// What the command says on stderr, with its exit code.
+pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
+    match cli.command {
+        Command::Demo(args) => demo::demo(&args, signals),
+        Command::Run(args) => run::run(&args, signals),
+        Command::Health(args) => health::health(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Init(args) => init::init(&args),
+        Command::Replay(args) => replay::replay(&args, signals),
+        Command::Simulator(args) => simulator_cmd::simulator(&args, signals),
+        Command::Config(args) => config_cmd::config(&args),
+        Command::Version(args) => version::version(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("20s"), Ok(Duration::from_secs(20)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        for text in ["", "20", "s", "1d", "-1s", "99999999999999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

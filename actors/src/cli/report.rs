@@ -1,0 +1,39 @@
+//! What commands print: one JSON object with `--json`, or text for people; nothing else goes to stdout.
+
+use crate::cli::exit::{Exit, Failed};
+use crate::out;
+use serde_json::{Value, json};
+
+/// The answer of a command.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Name of the schema: `btcbot.<command>/v1`.
+    pub command: &'static str,
+    /// The command's own verdict.
+    pub ok: bool,
+    /// The data; decimals as text.
+    pub data: Value,
+    /// Things to look at that change nothing.
+    pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// Returns the one object that `--json` prints.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "schema": format!("btcbot.{}/v1", self.command),
+            "ok": self.ok,
+            "data": self.data,
+            "warnings": self.warnings,
+        })
+    }
+
+    /// Prints the report: the object as the last line with `--json`, else `text`.
+    ///
+    /// # Errors
+    /// Standard output failed.
+    pub fn print(&self, as_json: bool, text: &str) -> Result<(), Failed> {
+        let printed = if as_json { out::print_line(&self.to_json().to_string()) } else { out::print_text(text) };
+        printed.map_err(|error| Failed::new(Exit::Failure, format!("cannot write to stdout: {error}")))
+    }
+}

@@ -1,0 +1,346 @@
+//! The Metrics actor: turns what the others report into log lines, metrics and the status picture.
+//!
+//! One closed enum in, one match. It decides nothing, and nobody waits for it: a full mailbox drops and counts.
+
+use crate::clock::Clock;
+use crate::link::{Link, Sent, Tell};
+use crate::metrics;
+use crate::status::Status;
+use actix::{Actor, AsyncContext, Context, Handler};
+use engine::book::BookView;
+use engine::ids::{ClientId, Symbol};
+use engine::intent::{Intent, SilentReason, StrategyKind};
+use engine::msg::{DownReason, FeedNote, ModeReport, MoneyReport, PassReport, RouterNote};
+use engine::order::{OrderState, OrderView};
+use engine::risk::Denial;
+use engine::supervisor::ActorName;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+/// Reports that may wait; beyond it they are dropped and counted.
+pub const MAILBOX: usize = 4_096;
+/// How often rates and ages are brought up to date.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// What the actors report.
+#[derive(Clone, Debug)]
+pub enum Observed {
+    /// The feed's session.
+    Feed(FeedNote),
+    /// Frames read since the last report.
+    Frames(u64),
+    /// The market of a pair.
+    Book(BookView),
+    /// An intent was made.
+    Intent(Intent),
+    /// A strategy asks for nothing.
+    Silent(StrategyKind, Symbol, SilentReason),
+    /// The gate denied.
+    Denied(Denial),
+    /// An own order changed.
+    Order(OrderView),
+    /// A trade was booked.
+    Fill(engine::answer::OwnTrade),
+    /// A surprise of the router.
+    Router(RouterNote),
+    /// A submit was answered: order, milliseconds, HTTP status.
+    SubmitAnswered(ClientId, i64, Option<u16>),
+    /// A cancel was sent.
+    CancelSent(ClientId),
+    /// A cancel was answered after this many milliseconds.
+    CancelAnswered(ClientId, i64),
+    /// The mode.
+    Mode(ModeReport),
+    /// The account.
+    Money(MoneyReport),
+    /// A pass over the account ended.
+    Pass(PassReport),
+    /// The exchange's clock less ours, milliseconds; `None` while unknown.
+    Offset(Option<i64>),
+    /// An actor was restarted.
+    Restarted(ActorName),
+    /// A link did not take a message.
+    LinkTrouble(&'static str, &'static str),
+}
+
+/// A handle to report with; never blocks, never fails.
+#[derive(Clone, Default)]
+pub struct Eyes {
+    link: Link<Observed>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Eyes {
+    /// Reports; a full or missing mailbox drops and counts.
+    pub fn see(&self, observed: Observed) {
+        match self.link.send(observed) {
+            Sent::Delivered => {}
+            Sent::Full | Sent::Down => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Returns the link behind the handle, for the factory that publishes it.
+    pub const fn link(&self) -> &Link<Observed> {
+        &self.link
+    }
+}
+
+/// The shared picture.
+pub type SharedStatus = Arc<RwLock<Status>>;
+
+/// Called for each report that a person who watches would want to see.
+pub type Watcher = Arc<dyn Fn(&Observed, &Status) + Send + Sync>;
+
+/// The actor.
+pub struct Observer {
+    status: SharedStatus,
+    clock: Clock,
+    watcher: Option<Watcher>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Observer {
+    /// Makes the actor.
+    pub fn new(status: SharedStatus, clock: Clock, eyes: &Eyes, watcher: Option<Watcher>) -> Self {
+        Self { status, clock, watcher, dropped: Arc::clone(&eyes.dropped) }
+    }
+
+    fn refresh(&self) {
+        let now = self.clock.now();
+        let status = self.status.read().expect("no holder of the status can panic");
+        metrics::reconcile_age(status.last_clean.map(|at| now.ms_since(at)));
+        metrics::refresh(now, self.dropped.swap(0, Ordering::Relaxed));
+    }
+
+    fn take(&self, observed: &Observed) {
+        let now = self.clock.now();
+        let mut status = self.status.write().expect("no holder of the status can panic");
+        let counts = &mut status.counts;
+        match observed {
+            Observed::Feed(note) => feed(&mut status, now, *note),
+            Observed::Frames(count) => {
+                counts.frames += count;
+                metrics::frames(*count);
+            }
+            Observed::Book(view) => book(&mut status, now, view),
+            Observed::Intent(intent) => {
+                counts.intents += 1;
+                metrics::decision("intent");
+                tracing::debug!(event = "intent", symbol = %intent.symbol, side = intent.side.as_str(), strategy = intent.strategy.as_str(),
+                    reason = intent.reason.as_str(), price = %intent.limit, qty = %intent.qty, cycle = intent.cycle);
+            }
+            Observed::Silent(strategy, symbol, why) => {
+                status.silent.insert((*strategy, *symbol), why.as_str());
+                tracing::debug!(event = "no_intent", symbol = %symbol, strategy = strategy.as_str(), reason = why.as_str());
+            }
+            Observed::Denied(denial) => {
+                counts.denied += 1;
+                *status.denials.entry(denial.code.as_str()).or_insert(0) += 1;
+                metrics::denied(denial.code.as_str());
+                tracing::info!(event = "intent_denied", symbol = %denial.intent.symbol, side = denial.intent.side.as_str(),
+                    reason = denial.code.as_str(), seen = %denial.seen, allowed = %denial.allowed);
+            }
+            Observed::Order(view) => order(&mut status, view),
+            Observed::Fill(trade) => {
+                counts.fills += 1;
+                metrics::fill();
+                let text = format!("{} {} {} at {}", trade.side.as_str(), trade.qty, trade.base, trade.price);
+                status.note(now, "fill", text);
+                tracing::info!(event = "fill", order_id = %trade.order_id, client_order_id = trade.client_id.map(tracing::field::display),
+                    side = trade.side.as_str(), price = %trade.price, qty = %trade.qty, fee = %trade.fee, tax = %trade.tax);
+            }
+            Observed::Router(note) => router(&mut status, now, *note),
+            Observed::SubmitAnswered(id, took_ms, http) => {
+                counts.submitted += 1;
+                metrics::submitted(*took_ms);
+                if *http == Some(429) {
+                    metrics::too_many_requests(now);
+                }
+                tracing::info!(event = "submit_answered", client_order_id = %id, took_ms, http_status = http.map(u64::from));
+            }
+            Observed::CancelSent(id) => {
+                counts.cancels += 1;
+                tracing::info!(event = "cancel_sent", client_order_id = %id);
+            }
+            Observed::CancelAnswered(id, took_ms) => {
+                metrics::canceled(*took_ms);
+                tracing::debug!(event = "cancel_answered", client_order_id = %id, took_ms);
+            }
+            Observed::Mode(report) => mode(&mut status, now, report),
+            Observed::Money(report) => {
+                metrics::money(report);
+                status.money = Some(report.clone());
+            }
+            Observed::Pass(report) => {
+                if report.clean {
+                    status.last_clean = Some(report.at);
+                }
+                status.last_pass = Some(*report);
+                tracing::debug!(event = "reconciled", clean = report.clean, took_ms = report.took_ms);
+            }
+            Observed::Offset(offset) => status.offset_ms = *offset,
+            Observed::Restarted(actor) => {
+                counts.restarts += 1;
+                metrics::restarted(actor.as_str());
+                status.note(now, "actor_restarted", actor.as_str().to_owned());
+            }
+            Observed::LinkTrouble(link, what) => {
+                tracing::warn!(event = "link_trouble", link, what);
+            }
+        }
+        metrics::orders_now(status.orders.len(), status.unknown_orders());
+        if let Some(watcher) = &self.watcher {
+            watcher(observed, &status);
+        }
+    }
+}
+
+fn feed(status: &mut Status, now: engine::time::Timestamp, note: FeedNote) {
+    match note {
+        FeedNote::Connecting(attempt) => {
+            if attempt > 1 {
+                metrics::reconnecting(now);
+            }
+            tracing::info!(event = "feed_connecting", attempt);
+        }
+        FeedNote::Up(session) => {
+            status.counts.sessions += 1;
+            status.note(now, "feed_up", format!("session {session}"));
+            tracing::info!(event = "feed_up", session);
+        }
+        FeedNote::Down(why) => {
+            let why = down_reason(why);
+            status.note(now, "feed_down", why.to_owned());
+            tracing::warn!(event = "feed_down", reason = why);
+        }
+        FeedNote::Resyncing(symbol) => tracing::info!(event = "book_resync", symbol = %symbol),
+        FeedNote::Unreadable => tracing::warn!(event = "frame_unreadable"),
+        FeedNote::Refused => tracing::warn!(event = "join_or_login_refused"),
+    }
+}
+
+const fn down_reason(why: DownReason) -> &'static str {
+    match why {
+        DownReason::Disconnected => "disconnected",
+        DownReason::Idle => "idle",
+        DownReason::AckTimeout => "ack_timeout",
+        DownReason::Unreadable => "unreadable",
+    }
+}
+
+fn book(status: &mut Status, now: engine::time::Timestamp, view: &BookView) {
+    let symbol = view.symbol();
+    let is_trusted = matches!(view, BookView::Trusted(_));
+    let before = status.books.insert(symbol, *view);
+    let was_trusted = before.is_some_and(|view| matches!(view, BookView::Trusted(_)));
+    if is_trusted != was_trusted {
+        metrics::book_trust(now, &symbol, is_trusted);
+        match view {
+            BookView::Trusted(_) => tracing::info!(event = "book_trusted", symbol = %symbol),
+            BookView::Untrusted { why, .. } => {
+                tracing::info!(event = "book_untrusted", symbol = %symbol, reason = why.as_str());
+            }
+        }
+    }
+}
+
+fn order(status: &mut Status, view: &OrderView) {
+    let id = view.client_id();
+    let before = status.orders.get(&id).map(|known| known.state);
+    let was_accepted = before.is_some_and(|state| matches!(state, OrderState::Open | OrderState::Partial));
+    if view.state.is_terminal() {
+        status.orders.remove(&id);
+    } else {
+        status.orders.insert(id, *view);
+    }
+    if before == Some(view.state) {
+        return;
+    }
+    let counts = &mut status.counts;
+    match view.state {
+        OrderState::Open | OrderState::Partial if !was_accepted => counts.accepted += 1,
+        OrderState::Filled if before == Some(OrderState::Sending) => counts.accepted += 1,
+        OrderState::Rejected(_) => counts.rejected += 1,
+        OrderState::NotSent(_) => counts.not_sent += 1,
+        OrderState::Unknown(_) => counts.unknown += 1,
+        OrderState::Reserved
+        | OrderState::Sending
+        | OrderState::Open
+        | OrderState::Partial
+        | OrderState::Absent
+        | OrderState::Canceled
+        | OrderState::Filled => {}
+    }
+    metrics::order_state(view.state.as_str());
+    let intent = &view.order.intent;
+    tracing::info!(event = "order", client_order_id = %id, order_id = view.order_id.map(tracing::field::display),
+        symbol = %intent.symbol, side = intent.side.as_str(), price = %intent.limit, qty = %intent.qty, filled = %view.filled,
+        state = view.state.as_str(), reason = reason(view.state), cycle = intent.cycle);
+}
+
+/// The reason inside a state, where it has one.
+const fn reason(state: OrderState) -> Option<&'static str> {
+    match state {
+        OrderState::NotSent(why) => Some(why.as_str()),
+        OrderState::Rejected(why) => Some(why.as_str()),
+        OrderState::Reserved
+        | OrderState::Sending
+        | OrderState::Unknown(_)
+        | OrderState::Open
+        | OrderState::Partial
+        | OrderState::Absent
+        | OrderState::Canceled
+        | OrderState::Filled => None,
+    }
+}
+
+fn router(status: &mut Status, now: engine::time::Timestamp, note: RouterNote) {
+    match note {
+        RouterNote::DuplicateFill(id) => tracing::debug!(event = "fill_repeated", order_id = %id),
+        RouterNote::Unmapped(id) => tracing::error!(event = "order_message_unmapped", order_id = %id),
+        RouterNote::Ghost(id) => {
+            status.note(now, "ghost_order", id.to_string());
+            tracing::error!(event = "ghost_order", client_order_id = %id);
+        }
+        RouterNote::Adopted(id) => {
+            status.note(now, "order_not_in_journal", id.to_string());
+            tracing::error!(event = "order_not_in_journal", client_order_id = %id);
+        }
+        RouterNote::Foreign(id) => tracing::debug!(event = "foreign_order", order_id = %id),
+        RouterNote::Resolved(id) => {
+            status.note(now, "unknown_resolved", id.to_string());
+            tracing::info!(event = "unknown_resolved", client_order_id = %id);
+        }
+    }
+}
+
+fn mode(status: &mut Status, now: engine::time::Timestamp, report: &ModeReport) {
+    let codes: Vec<&str> = report.voices.iter().map(|voice| voice.code.as_str()).collect();
+    if status.mode != report.mode {
+        status.note(now, "mode", format!("{} ({})", report.mode.as_str(), codes.join(", ")));
+    }
+    tracing::info!(event = "mode", mode = report.mode.as_str(), before = status.mode.as_str(), reasons = codes.join(","));
+    metrics::mode(report.mode);
+    status.mode = report.mode;
+    status.voices.clone_from(&report.voices);
+}
+
+impl Actor for Observer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_interval(REFRESH, |observer, _| observer.refresh());
+    }
+}
+
+impl Handler<Tell<Observed>> for Observer {
+    type Result = ();
+
+    fn handle(&mut self, message: Tell<Observed>, _ctx: &mut Self::Context) {
+        self.take(&message.0);
+    }
+}

@@ -1,0 +1,58 @@
+//! The Reconciler actor: asks the exchange and hands complete looks to router and gate.
+
+use crate::link::{Link, Sent};
+use crate::observer::{Eyes, Observed};
+use crate::shell::Perform;
+use engine::core::Core;
+use engine::msg::{PassReport, ReadRequest, ReconcileEffect, RiskIn, RouterIn};
+use engine::reconcile::Reconciler;
+use engine::time::Timestamp;
+
+/// Answers and wishes that may wait; a dropped one fails its pass, and the next pass starts over.
+pub const MAILBOX: usize = 256;
+
+/// Where reads go; the answer comes back to the reconciler's link.
+pub trait Reads: Unpin + 'static {
+    /// Asks the exchange.
+    fn read(&self, request: ReadRequest);
+}
+
+/// Where looks go.
+pub struct ReconcilerPort<R: Reads> {
+    /// The exchange.
+    pub reads: R,
+    /// The router.
+    pub router: Link<RouterIn>,
+    /// The gate.
+    pub risk: Link<RiskIn>,
+    /// Status and log.
+    pub eyes: Eyes,
+}
+
+impl<R: Reads> ReconcilerPort<R> {
+    fn to_risk(&self, message: RiskIn) {
+        if self.risk.send(message) != Sent::Delivered {
+            self.eyes.see(Observed::LinkTrouble("reconciler_to_risk", "look dropped"));
+        }
+    }
+}
+
+impl<R: Reads> Perform for ReconcilerPort<R> {
+    type Core = Reconciler;
+
+    fn perform(&mut self, now: Timestamp, effect: <Reconciler as Core>::Effect) {
+        match effect {
+            ReconcileEffect::Read(request) => self.reads.read(request),
+            ReconcileEffect::Snapshot(snapshot) => {
+                if self.router.send(RouterIn::Snapshot(snapshot)) != Sent::Delivered {
+                    self.eyes.see(Observed::LinkTrouble("reconciler_to_router", "look dropped"));
+                }
+            }
+            ReconcileEffect::Balances { asked_at, rows } => self.to_risk(RiskIn::Balances { asked_at, rows }),
+            ReconcileEffect::Done { clean, took_ms } => {
+                self.to_risk(RiskIn::Reconciled { clean });
+                self.eyes.see(Observed::Pass(PassReport { clean, took_ms, at: now }));
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The RiskGate actor: hands approvals to the router, records to the journal, and the mode to the egress gate.
+//!
+//! The order path does not lose messages: where one cannot be handed on, the gate is shut at once.
+
+use crate::gate::{Flag, Gate, GateOwner};
+use crate::journal::Journal;
+use crate::link::{Link, Sent};
+use crate::observer::{Eyes, Observed};
+use crate::shell::Perform;
+use engine::core::Core;
+use engine::mode::Mode;
+use engine::msg::{ModeReport, RiskEffect, RouterIn, StrategyIn};
+use engine::record::Record;
+use engine::risk::RiskGate;
+use engine::time::Timestamp;
+use std::sync::Arc;
+
+/// Messages that may wait; beyond it the order path is shut.
+pub const MAILBOX: usize = 1_024;
+
+/// Where decisions go.
+pub struct RiskGatePort {
+    /// The router.
+    pub router: Link<RouterIn>,
+    /// The strategies.
+    pub strategy: Link<StrategyIn>,
+    /// Durable records.
+    pub journal: Journal,
+    /// The egress gate's owner: the only place that lowers `Observe`.
+    pub owner: Arc<GateOwner>,
+    /// Status and log.
+    pub eyes: Eyes,
+}
+
+impl RiskGatePort {
+    fn to_router(&self, message: RouterIn) {
+        let sent = self.router.send(message);
+        if sent != Sent::Delivered {
+            shut(&self.owner.gate(), &self.eyes, "risk_to_router");
+        }
+    }
+
+    fn persist(&self, now: Timestamp, record: Record) {
+        if self.journal.append(now, record).is_err() {
+            shut(&self.owner.gate(), &self.eyes, "risk_to_journal");
+        }
+    }
+
+    fn mode(&self, report: ModeReport) {
+        let gate = self.owner.gate();
+        match report.mode {
+            Mode::Normal | Mode::ReduceRiskOnly => {
+                // If something was raised meanwhile the gate stays shut; the next report decides again.
+                let asked_at = gate.serial();
+                if self.owner.lower(Flag::Observe, asked_at).is_err() {
+                    tracing::info!(event = "gate_stays_shut", msg = "something was raised while the mode was lowered");
+                }
+            }
+            Mode::ObserveOnly => {
+                if !gate.is_raised(Flag::Observe) {
+                    gate.raise(Flag::Observe);
+                }
+            }
+            Mode::KillSwitch => {
+                gate.raise(Flag::Kill);
+            }
+        }
+        self.eyes.see(Observed::Mode(report));
+    }
+}
+
+/// Shuts the gate for good: a message of the order path could not be handed on.
+pub fn shut(gate: &Gate, eyes: &Eyes, link: &'static str) {
+    gate.raise(Flag::Kill);
+    tracing::error!(event = "order_path_broken", link, msg = "a message could not be handed on; the gate is shut");
+    eyes.see(Observed::LinkTrouble(link, "order path broken, gate shut"));
+}
+
+impl Perform for RiskGatePort {
+    type Core = RiskGate;
+
+    fn perform(&mut self, now: Timestamp, effect: <RiskGate as Core>::Effect) {
+        match effect {
+            RiskEffect::Submit(approved) => self.to_router(RouterIn::Submit(approved)),
+            RiskEffect::Cancel(id, reason) => self.to_router(RouterIn::Cancel(id, reason)),
+            RiskEffect::Denied(denial) => self.eyes.see(Observed::Denied(denial)),
+            RiskEffect::Desk(view) => {
+                if self.strategy.send(StrategyIn::Desk(view)) != Sent::Delivered {
+                    self.eyes.see(Observed::LinkTrouble("risk_to_strategy", "desk view dropped"));
+                }
+            }
+            RiskEffect::Persist(record) => self.persist(now, record),
+            RiskEffect::Mode(report) => self.mode(report),
+            RiskEffect::Money(report) => self.eyes.see(Observed::Money(report)),
+        }
+    }
+}

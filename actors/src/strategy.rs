@@ -1,0 +1,42 @@
+//! The Strategy actor: hands intents and cancel wishes to the gate.
+
+use crate::link::{Link, Sent};
+use crate::observer::{Eyes, Observed};
+use crate::shell::Perform;
+use engine::core::Core;
+use engine::msg::{RiskIn, StrategyEffect};
+use engine::strategy::Strategies;
+use engine::time::Timestamp;
+
+/// Views that may wait; a dropped one is replaced by the next.
+pub const MAILBOX: usize = 256;
+
+/// Where wishes go.
+pub struct StrategyPort {
+    /// The gate.
+    pub risk: Link<RiskIn>,
+    /// Status and log.
+    pub eyes: Eyes,
+}
+
+impl Perform for StrategyPort {
+    type Core = Strategies;
+
+    fn perform(&mut self, _now: Timestamp, effect: <Strategies as Core>::Effect) {
+        match effect {
+            StrategyEffect::Intent(intent) => {
+                self.eyes.see(Observed::Intent(intent));
+                // An intent that the gate cannot take is dropped: the next book makes a fresh one.
+                if self.risk.send(RiskIn::Intent(intent)) != Sent::Delivered {
+                    self.eyes.see(Observed::LinkTrouble("strategy_to_risk", "intent dropped"));
+                }
+            }
+            StrategyEffect::Cancel(id, reason) => {
+                if self.risk.send(RiskIn::Cancel(id, reason)) != Sent::Delivered {
+                    self.eyes.see(Observed::LinkTrouble("strategy_to_risk", "cancel dropped"));
+                }
+            }
+            StrategyEffect::Silent(strategy, symbol, why) => self.eyes.see(Observed::Silent(strategy, symbol, why)),
+        }
+    }
+}
