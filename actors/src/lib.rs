@@ -7,4 +7,6 @@
 pub mod clock;
 pub mod driver;
 pub mod gate;
+pub mod journal;
 pub mod out;
+pub mod store;

@@ -96,6 +96,22 @@ impl Endpoint {
         &self.path
     }
 
+    /// Returns the address for a client that takes URLs, without a trailing slash. `localhost` is spelled as its address.
+    pub fn http_url(&self) -> String {
+        match &self.kind {
+            Kind::Loopback { at, .. } => format!("http://{at}{}", self.path),
+            Kind::Tls { .. } => format!("https://{}{}", self.authority(), self.path),
+        }
+    }
+
+    /// Returns the address for a WebSocket handshake.
+    pub fn ws_url(&self) -> String {
+        match &self.kind {
+            Kind::Loopback { .. } => format!("ws://{}{}/", self.authority(), self.path),
+            Kind::Tls { .. } => format!("wss://{}{}/", self.authority(), self.path),
+        }
+    }
+
     /// Returns host and port as the `Host` header shows them.
     pub fn authority(&self) -> String {
         match &self.kind {

@@ -85,12 +85,15 @@ impl Egress {
         Written { bytes, refused }
     }
 
-    /// Judges the permit at this moment.
-    fn judge(&self, permit: Permit) -> Result<(), NotSent> {
-        if !self.gate.admits(permit.pass) {
+    /// Judges a permit at this moment.
+    ///
+    /// # Errors
+    /// `GateClosed` if anything was raised since the pass was issued, `Expired` after the permit's last moment.
+    pub fn judge(gate: &Gate, clock: &Clock, permit: Permit) -> Result<(), NotSent> {
+        if !gate.admits(permit.pass) {
             return Err(NotSent::GateClosed);
         }
-        if self.clock.now() > permit.expires_at {
+        if clock.now() > permit.expires_at {
             return Err(NotSent::Expired);
         }
         Ok(())
@@ -143,7 +146,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for GatedStream<S> {
                 wire_before,
                 accepted,
             } => (wire_before, accepted),
-            State::Armed(permit) => match egress.judge(permit) {
+            State::Armed(permit) => match Egress::judge(&egress.gate, &egress.clock, permit) {
                 Ok(()) => (egress.meter.bytes(), 0),
                 Err(why) => {
                     *state = State::Refused(why);

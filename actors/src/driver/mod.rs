@@ -8,9 +8,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub mod endpoint;
 pub mod gated;
+pub mod line;
+pub mod quotas;
 //pub mod reads;
 //pub mod stream;
-//pub mod submit;
+pub mod submit;
 pub mod tls;
 
 /// The key pair in use, shared by everything that signs; replaced whole when secrets rotate.

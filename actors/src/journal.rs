@@ -1,0 +1,245 @@
+//! The journal: what must survive is written here before it is acted on.
+//!
+//! It stores facts in order and judges none of them. One OS thread owns the file and commits in groups: while one
+//! commit is on its way to the disk the next group gathers, so nothing waits for a timer. The one idea: after the
+//! first failed commit nothing is ever acknowledged again (RB-4, I11).
+
+use crate::clock::Clock;
+use crate::store::{Store, StoreError};
+use engine::record::Record;
+use engine::time::Timestamp;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Records that may wait for the disk; one more is an error that its caller handles (on the order path: KILL).
+pub const QUEUE_MAX: usize = 10_000;
+/// Records of one commit.
+pub const GROUP_MAX: usize = 100;
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The queue is full: the disk does not keep up.
+    #[error("the journal's queue is full")]
+    Full,
+    /// A commit failed earlier, or the journal was closed.
+    #[error("the journal takes no more records")]
+    Closed,
+    /// The disk did not answer in time.
+    #[error("the journal did not answer in time")]
+    TimedOut,
+}
+
+/// What the journal's thread reports, in order.
+#[derive(Debug)]
+pub enum JournalEvent {
+    /// Every record up to and including `seq` is on disk.
+    Durable {
+        /// Highest durable sequence number.
+        seq: u64,
+        /// Records of this commit.
+        records: usize,
+        /// How long the commit took, microseconds.
+        took_us: i64,
+    },
+    /// A commit failed. Reported once; nothing is acknowledged afterwards.
+    Failed(StoreError),
+}
+
+enum Command {
+    Append(Box<(Timestamp, Record)>),
+    Sync(SyncSender<u64>),
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    depth: AtomicUsize,
+    durable: AtomicU64,
+    has_failed: AtomicBool,
+}
+
+struct Queue {
+    next_seq: u64,
+    send: SyncSender<Command>,
+}
+
+/// A handle that appends. Cheap to clone; the thread ends when the last one is gone.
+#[derive(Clone)]
+pub struct Journal {
+    queue: Arc<Mutex<Queue>>,
+    shared: Arc<Shared>,
+}
+
+/// The journal's thread; joined at the end, so that the file is closed before its lock is released.
+#[must_use = "a journal that is not joined may be closed by the end of the process alone"]
+pub struct JournalThread(JoinHandle<()>);
+
+impl JournalThread {
+    /// Waits until every handle is gone, everything is on disk and the file is closed.
+    pub fn join(self) {
+        // The thread catches nothing: its panic was already reported by the panic hook.
+        let _ = self.0.join();
+    }
+}
+
+impl Journal {
+    /// Starts the writer on a store that has been replayed. `on_event` runs on the writer's thread and must not block.
+    ///
+    /// # Errors
+    /// `Io` if the system gives no thread.
+    pub fn start(
+        store: Store,
+        clock: Clock,
+        on_event: impl FnMut(JournalEvent) + Send + 'static,
+    ) -> Result<(Self, JournalThread), StoreError> {
+        let (send, commands) = sync_channel(QUEUE_MAX);
+        let shared = Arc::new(Shared::default());
+        shared.durable.store(store.last_seq(), Ordering::SeqCst);
+        let queue = Queue {
+            next_seq: store.last_seq() + 1,
+            send,
+        };
+        let writer = Writer {
+            store,
+            clock,
+            shared: Arc::clone(&shared),
+            on_event: Box::new(on_event),
+        };
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(&commands))
+            .map_err(StoreError::Io)?;
+        let queue = Arc::new(Mutex::new(queue));
+        Ok((Self { queue, shared }, JournalThread(thread)))
+    }
+
+    /// Queues one record and returns its sequence number; it is durable once [`JournalEvent::Durable`] reaches it.
+    ///
+    /// # Errors
+    /// `Full` at the queue's limit, `Closed` after a failed commit. The record was not taken.
+    pub fn append(&self, at: Timestamp, record: Record) -> Result<u64, AppendError> {
+        if self.has_failed() {
+            return Err(AppendError::Closed);
+        }
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.depth.fetch_add(1, Ordering::SeqCst);
+        let command = Command::Append(Box::new((at, record)));
+        if let Err(error) = queue.send.try_send(command) {
+            self.shared.depth.fetch_sub(1, Ordering::SeqCst);
+            return Err(refused(&error));
+        }
+        let seq = queue.next_seq;
+        queue.next_seq += 1;
+        Ok(seq)
+    }
+
+    /// Waits until everything appended so far is on disk and returns the highest durable number. Blocks its thread:
+    /// for start and stop only.
+    ///
+    /// # Errors
+    /// `Full`, `Closed`, or `TimedOut` after `time_out`.
+    pub fn sync(&self, time_out: Duration) -> Result<u64, AppendError> {
+        let (send, done) = sync_channel(1);
+        let sent = {
+            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.send.try_send(Command::Sync(send))
+        };
+        sent.map_err(|error| refused(&error))?;
+        done.recv_timeout(time_out).map_err(|error| match error {
+            std::sync::mpsc::RecvTimeoutError::Timeout => AppendError::TimedOut,
+            std::sync::mpsc::RecvTimeoutError::Disconnected => AppendError::Closed,
+        })
+    }
+
+    /// Returns the highest durable sequence number.
+    pub fn durable_seq(&self) -> u64 {
+        self.shared.durable.load(Ordering::SeqCst)
+    }
+
+    /// Returns how many records wait for the disk.
+    pub fn depth(&self) -> usize {
+        self.shared.depth.load(Ordering::SeqCst)
+    }
+
+    /// Returns whether a commit has failed.
+    pub fn has_failed(&self) -> bool {
+        self.shared.has_failed.load(Ordering::SeqCst)
+    }
+}
+
+fn refused(error: &TrySendError<Command>) -> AppendError {
+    match error {
+        TrySendError::Full(_) => AppendError::Full,
+        TrySendError::Disconnected(_) => AppendError::Closed,
+    }
+}
+
+struct Writer {
+    store: Store,
+    clock: Clock,
+    shared: Arc<Shared>,
+    on_event: Box<dyn FnMut(JournalEvent) + Send>,
+}
+
+impl Writer {
+    /// Ends when every handle is gone or a commit has failed.
+    fn run(mut self, commands: &Receiver<Command>) {
+        while let Ok(first) = commands.recv() {
+            let (group, syncs) = gather(first, commands);
+            if let Err(error) = self.commit(group) {
+                self.shared.has_failed.store(true, Ordering::SeqCst);
+                (self.on_event)(JournalEvent::Failed(error));
+                return;
+            }
+            for sync in syncs {
+                // A caller that gave up waiting is not told.
+                let _ = sync.try_send(self.store.last_seq());
+            }
+        }
+        self.store.close();
+    }
+
+    fn commit(&mut self, group: Vec<(Timestamp, Record)>) -> Result<(), StoreError> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let began = self.clock.now();
+        let records = group.len();
+        let seq = self.store.append(&group)?;
+        self.shared.durable.store(seq, Ordering::SeqCst);
+        self.shared.depth.fetch_sub(records, Ordering::SeqCst);
+        let took_us = self.clock.now().0 - began.0;
+        (self.on_event)(JournalEvent::Durable {
+            seq,
+            records,
+            took_us,
+        });
+        Ok(())
+    }
+}
+
+/// Takes what has gathered since the last commit, and never waits for more.
+fn gather(
+    first: Command,
+    commands: &Receiver<Command>,
+) -> (Vec<(Timestamp, Record)>, Vec<SyncSender<u64>>) {
+    let mut group = Vec::new();
+    let mut syncs = Vec::new();
+    let mut next = Some(first);
+    while let Some(command) = next {
+        match command {
+            Command::Append(record) => group.push(*record),
+            Command::Sync(done) => syncs.push(done),
+        }
+        let has_room = group.len() + syncs.len() < GROUP_MAX;
+        next = if has_room {
+            commands.try_recv().ok()
+        } else {
+            None
+        };
+    }
+    (group, syncs)
+}
