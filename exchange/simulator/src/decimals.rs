@@ -1,10 +1,9 @@
-//! How decimals look on the wire, as text and as JSON numbers.
+//! How decimals look on the wire.
 //!
 //! The exchange writes the same number in different forms at different places (exchange-protocol.md 17.2(9));
-//! each form has one function here. No float is involved: JSON numbers are made of the digits.
+//! each form has one function here. No float is involved.
 
 use engine::money::{AMOUNT_DECIMALS, Amount, Price, Qty, UNIT_DECIMALS};
-use serde_json::value::RawValue;
 
 /// Decimals of public trades (422) and match hints (441).
 pub const TRADE_DECIMALS: u32 = 10;
@@ -12,7 +11,7 @@ pub const TRADE_DECIMALS: u32 = 10;
 pub const LONG_DECIMALS: u32 = 16;
 /// Decimals of fee and tax.
 pub const FEE_DECIMALS: u32 = 8;
-/// Share of digits that make an amount a twelve-decimal one, and the modulus they are drawn from.
+/// Tails of long amounts run from 1 to this.
 const LONG_AMOUNT_TAIL: u64 = 9_999;
 
 /// Writes `units` of 10^-`scale` with exactly `decimals` decimals; finer digits are cut.
@@ -61,14 +60,6 @@ pub fn level_qty(price: Price, qty: Qty, per_million: u32) -> String {
     }
     let tail = dice.bits() % LONG_AMOUNT_TAIL + 1;
     format!("{}{tail:04}", qty_padded(qty, UNIT_DECIMALS))
-}
-
-/// Makes a JSON number out of decimal text.
-///
-/// # Panics
-/// If the text is no JSON number; every caller formats one of the money types.
-pub fn number(text: impl ToString) -> Box<RawValue> {
-    RawValue::from_string(text.to_string()).expect("a plain decimal is a JSON number")
 }
 
 #[cfg(test)]

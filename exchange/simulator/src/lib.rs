@@ -19,3 +19,4 @@ pub mod ledger;
 pub mod market;
 pub mod order;
 pub mod profile;
+pub mod venue;
