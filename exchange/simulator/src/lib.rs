@@ -11,6 +11,8 @@
     clippy::float_arithmetic
 )]
 
+mod clock;
+
 pub mod decimals;
 pub mod exchange;
 pub mod fees;
@@ -19,4 +21,5 @@ pub mod ledger;
 pub mod market;
 pub mod order;
 pub mod profile;
+pub mod server;
 pub mod venue;

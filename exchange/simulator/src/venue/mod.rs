@@ -216,6 +216,11 @@ impl Venue {
         self.sessions.take(id)
     }
 
+    /// Returns why the server has ended a connection, if it has.
+    pub fn cut_reason(&self, id: ConnectionId) -> Option<Cut> {
+        self.sessions.cut_reason(id)
+    }
+
     /// Reads a frame of a client. Unreadable and unknown frames are ignored (exchange-protocol.md 9).
     pub fn receive(&mut self, now: Timestamp, id: ConnectionId, text: &str) {
         self.advance(now);

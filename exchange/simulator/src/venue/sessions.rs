@@ -62,7 +62,7 @@ pub(super) struct Connection {
     outbox: VecDeque<Outgoing>,
     bytes: usize,
     pub(super) is_silent: bool,
-    is_cut: bool,
+    cut: Option<Cut>,
     last_pong: Timestamp,
     next_ping: Timestamp,
     second: Timestamp,
@@ -84,7 +84,7 @@ impl Connection {
             outbox: VecDeque::new(),
             bytes: 0,
             is_silent: false,
-            is_cut: false,
+            cut: None,
             last_pong: now,
             next_ping: now.plus_ms(ping_interval_ms),
             second: now,
@@ -94,7 +94,7 @@ impl Connection {
 
     /// Queues a frame; a connection that went silent gets none.
     pub(super) fn send(&mut self, text: &Arc<str>, buffer_bytes: usize) {
-        if self.is_cut || self.is_silent {
+        if self.cut.is_some() || self.is_silent {
             return;
         }
         self.bytes += text.len();
@@ -107,10 +107,10 @@ impl Connection {
 
     /// Ends the connection: what waits is lost, as on the real exchange.
     pub(super) fn cut(&mut self, why: Cut) {
-        if self.is_cut {
+        if self.cut.is_some() {
             return;
         }
-        self.is_cut = true;
+        self.cut = Some(why);
         self.outbox.clear();
         self.outbox.push_back(Outgoing::Cut(why));
     }
@@ -125,7 +125,7 @@ impl Connection {
         if self.messages > per_second {
             self.cut(Cut::TooManyMessages);
         }
-        !self.is_cut
+        self.cut.is_none()
     }
 
     pub(super) fn pong(&mut self, now: Timestamp) {
@@ -134,7 +134,7 @@ impl Connection {
 
     /// Pings when it is time, and cuts a connection that has not answered.
     fn keep_alive(&mut self, now: Timestamp, interval_ms: i64, timeout_ms: i64) {
-        if self.is_cut || interval_ms == 0 {
+        if self.cut.is_some() || interval_ms == 0 {
             return;
         }
         if now.ms_since(self.last_pong) >= timeout_ms {
@@ -185,6 +185,10 @@ impl Sessions {
     ) -> impl Iterator<Item = &mut Connection> {
         self.each()
             .filter(move |connection| connection.account == Some(account))
+    }
+
+    pub(super) fn cut_reason(&self, id: ConnectionId) -> Option<Cut> {
+        self.connections.get(&id)?.cut
     }
 
     /// Takes the next thing that a connection's socket must do.
