@@ -4,9 +4,10 @@
 //! Free text is reduced here (an unreadable date becomes `unreadable`, a wrong acknowledgement `wrong`), so that a
 //! secret pasted under such a name is gone before anything can print it.
 
+use crate::claims::Claim;
 use crate::endpoint::{Endpoint, Scheme};
 use crate::names::ACK_PHRASE;
-use crate::settings::{Claim, SYMBOLS_MAX};
+use crate::settings::SYMBOLS_MAX;
 use engine::ids::Symbol;
 use engine::money::Amount;
 use std::collections::BTreeSet;

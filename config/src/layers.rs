@@ -5,7 +5,7 @@
 use crate::errors::{Origin, Place, Problem};
 use crate::kind::Plain;
 use crate::names::{Key, SAFETY_SECTION};
-use crate::secrets::Candidate;
+use crate::secret_sources::Candidate;
 use figment::value::{Dict, Map, Value};
 use figment::{Metadata, Profile, Provider};
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@
 )]
 
 pub mod arming;
+pub mod claims;
 pub mod endpoint;
 pub mod errors;
 mod files;
@@ -25,6 +26,7 @@ pub mod redact;
 pub mod reload;
 mod retired;
 mod rules;
+mod secret_sources;
 pub mod secrets;
 pub mod settings;
 mod suggest;

@@ -2,7 +2,8 @@
 //!
 //! Only asked when every single value is good, so that one mistake is reported once.
 
-use crate::settings::{Claim, Settings, StrategyKind};
+use crate::claims::{Claim, StrategyKind};
+use crate::settings::Settings;
 use engine::ids::Symbol;
 use std::collections::BTreeSet;
 

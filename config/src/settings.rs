@@ -3,6 +3,7 @@
 //! Field names are the TOML names. Ranges are checked before these types are filled, so every value here is valid;
 //! there are no options for "not configured", except where missing means something.
 
+use crate::claims::Claim;
 use crate::endpoint::{Endpoint, Scheme};
 use crate::names::ACK_PHRASE;
 use engine::ids::Symbol;
@@ -10,7 +11,6 @@ use engine::money::Amount;
 use engine::time::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
-use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -452,97 +452,6 @@ pub enum Format {
     Json,
     /// For people.
     Pretty,
-}
-
-/// A strategy that can be configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StrategyKind {
-    /// Quotes both sides around an inventory target.
-    MarketMaker,
-    /// Buys below the anchor and sells near it.
-    MeanReversion,
-}
-
-impl StrategyKind {
-    /// Every strategy.
-    pub const ALL: [Self; 2] = [Self::MarketMaker, Self::MeanReversion];
-
-    /// Returns the name in the configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MarketMaker => "market_maker",
-            Self::MeanReversion => "mean_reversion",
-        }
-    }
-}
-
-/// A strategy and the pairs it claims; no pairs means all that nobody else claims.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// The strategy.
-    pub strategy: StrategyKind,
-    /// The pairs it claims by name.
-    pub symbols: Vec<Symbol>,
-}
-
-impl Claim {
-    /// Reads `name` or `name:PAIR+PAIR`; `None` for anything else.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (name, pairs) = text
-            .split_once(':')
-            .map_or((text, None), |(name, pairs)| (name, Some(pairs)));
-        let strategy = StrategyKind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == name)?;
-        let symbols: Option<Vec<Symbol>> = pairs
-            .into_iter()
-            .flat_map(|pairs| pairs.split('+'))
-            .map(|pair| Symbol::parse(pair).ok())
-            .collect();
-        Some(Self {
-            strategy,
-            symbols: symbols?,
-        })
-    }
-}
-
-impl fmt::Display for Claim {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.strategy.as_str())?;
-        for (index, symbol) in self.symbols.iter().enumerate() {
-            write!(f, "{}{symbol}", if index == 0 { ':' } else { '+' })?;
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Deserialize<'de> for Claim {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| D::Error::custom("not a strategy claim"))
-    }
-}
-
-impl Settings {
-    /// Returns the one strategy that owns a pair: the one that claims it by name, else the first without names.
-    pub fn owner(&self, symbol: Symbol) -> Option<StrategyKind> {
-        let claims = &self.strategy.strategies;
-        let by_name = claims.iter().find(|claim| claim.symbols.contains(&symbol));
-        let rest = || claims.iter().find(|claim| claim.symbols.is_empty());
-        let watched = self.market.symbols.contains(&symbol);
-        by_name
-            .or_else(rest)
-            .filter(|_| watched)
-            .map(|claim| claim.strategy)
-    }
-
-    /// Returns whether a strategy owns at least one pair.
-    pub fn runs(&self, strategy: StrategyKind) -> bool {
-        self.market
-            .symbols
-            .iter()
-            .any(|symbol| self.owner(*symbol) == Some(strategy))
-    }
 }
 
 fn optional_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
