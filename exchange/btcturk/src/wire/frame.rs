@@ -116,6 +116,14 @@ pub fn encode<B: FrameBody + Serialize>(body: &B) -> String {
     serde_json::to_string(&(B::TYPE, body)).expect("bodies hold nothing that JSON cannot say")
 }
 
+/// Writes a frame of the server whose type is chosen at run time.
+///
+/// # Panics
+/// Never, as [`encode`].
+pub fn encode_frame(frame: &ServerFrame<'_>) -> String {
+    serde_json::to_string(frame).expect("bodies hold nothing that JSON cannot say")
+}
+
 /// Element 1 of a frame that is being read.
 pub(super) struct Body<A>(A);
 

@@ -34,7 +34,9 @@ pub use exchange::{
     Candle, Candles, Currency, CurrencyBlock, ExchangeInfo, Pong, PriceFilter, RestBook,
     RestTicker, RestTrade, ServerTime, SymbolInfo,
 };
-pub use frame::{FrameBody, FrameError, ServerFrame, encode, read_client, read_server};
+pub use frame::{
+    FrameBody, FrameError, ServerFrame, encode, encode_frame, read_client, read_server,
+};
 pub use lenient::{Code, Digits, Id, Kind, Money, NotANumber, Stamp, Text};
 pub use member::Member;
 pub use private::{BalanceUpdated, LoginResult, OrderChange, OrderMatch, UserTrade};
