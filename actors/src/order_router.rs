@@ -14,10 +14,11 @@ use engine::core::Core;
 use engine::ids::ClientId;
 use engine::mode::Mode;
 use engine::msg::{ReconcileIn, RiskIn, RouterEffect, RouterIn};
+use engine::order::OrderView;
 use engine::record::Record;
 use engine::router::OrderRouter;
 use engine::time::Timestamp;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Messages that may wait; beyond it the order path is shut.
@@ -43,6 +44,31 @@ impl Waiting {
     }
 }
 
+/// Own orders that have not ended, exactly as the router last said; for the stop, which must not miss one.
+#[derive(Clone, Default)]
+pub struct OwnOrders(Arc<Mutex<BTreeMap<ClientId, OrderView>>>);
+
+impl OwnOrders {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ClientId, OrderView>> {
+        // One insert or removal leaves the map whole even if a holder panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn update(&self, view: &OrderView) {
+        let mut orders = self.lock();
+        if view.state.is_terminal() {
+            orders.remove(&view.client_id());
+        } else {
+            orders.insert(view.client_id(), *view);
+        }
+    }
+
+    /// Returns every own order that has not ended.
+    pub fn living(&self) -> Vec<OrderView> {
+        self.lock().values().copied().collect()
+    }
+}
+
 /// Where the router's effects go.
 pub struct OrderRouterPort<X: Exits> {
     /// The way out.
@@ -57,6 +83,8 @@ pub struct OrderRouterPort<X: Exits> {
     pub reconciler: Link<ReconcileIn>,
     /// The egress gate.
     pub gate: Gate,
+    /// Own orders, shared with the stop.
+    pub own_orders: OwnOrders,
     /// Status and log.
     pub eyes: Eyes,
 }
@@ -90,6 +118,7 @@ impl<X: Exits> Perform for OrderRouterPort<X> {
             }
             RouterEffect::ReadRow(id, order_id) => self.exits.read_row(id, order_id),
             RouterEffect::Order(view) => {
+                self.own_orders.update(&view);
                 self.to_risk(RiskIn::Order(view));
                 self.eyes.see(Observed::Order(view));
             }

@@ -10,6 +10,9 @@ use engine::core::{Core, Outbox};
 use engine::time::Timestamp;
 use std::time::Duration;
 
+/// Shortest wait of a shell's timer, microseconds.
+const TIMER_US_MIN: u64 = 1_000;
+
 /// Carries out the effects of one core.
 pub trait Perform: Unpin + 'static {
     /// The core whose effects these are.
@@ -17,9 +20,6 @@ pub trait Perform: Unpin + 'static {
 
     /// Carries out one effect; must not block.
     fn perform(&mut self, now: Timestamp, effect: <Self::Core as Core>::Effect);
-
-    /// Called after every turn that changed something, for figures that are read off the core.
-    fn turned(&mut self, _now: Timestamp, _core: &Self::Core) {}
 }
 
 /// A core with its port, a clock and a timer.
@@ -48,7 +48,6 @@ where
                 self.port.perform(now, effect);
             }
         }
-        self.port.turned(now, &self.core);
         self.arm(now, ctx);
     }
 
@@ -61,7 +60,8 @@ where
             }
             ctx.cancel_future(handle);
         }
-        let wait_us = u64::try_from(deadline.0.saturating_sub(now.0)).unwrap_or(0);
+        // The timer wheel knows milliseconds: a shorter wait would fire early and be armed again at once.
+        let wait_us = u64::try_from(deadline.0.saturating_sub(now.0)).unwrap_or(0).max(TIMER_US_MIN);
         let handle = ctx.run_later(Duration::from_micros(wait_us), Self::fire);
         self.timer = Some((deadline, handle));
     }

@@ -1,7 +1,8 @@
 //! The Supervisor: what happens when an actor ends.
 //!
 //! A fresh instance after a delay, as long as it does not end too often; then a mode that keeps risk out. The order
-//! path has no second chance: if gate or router end, the kill switch comes first and both come back only to cancel.
+//! path has no second chance: if gate or router end, the kill switch comes first and the process ends after it has
+//! cancelled by the exchange's own list; the next start recovers from the journal.
 //!
 //! Source of the numbers: measured behaviour of actix 0.13 (it restarts a panicked actor never, a stopped one always).
 
@@ -138,6 +139,8 @@ pub enum SupervisorEffect {
     Renew(ActorName),
     /// The actor ended too often; this mode holds from here on.
     Raise(ModeCode, Mode),
+    /// The order path is broken: cancel what is open by the exchange's own list, then end the process.
+    Fatal(ActorName),
 }
 
 /// Counts ends and decides.
@@ -165,31 +168,20 @@ impl Supervisor {
         if count > policy.ends_max {
             out.push(SupervisorEffect::Raise(ModeCode::ActorLost, policy.lost));
         }
+        if policy.ends_max == 0 {
+            out.push(SupervisorEffect::Fatal(actor));
+            return;
+        }
         let doublings = u32::try_from(count - 1).unwrap_or(u32::MAX).min(16);
         let ceiling = (DELAY_MS_BASE << doublings).min(DELAY_MS_MAX);
         out.push(SupervisorEffect::Start(
             actor,
             self.dice.between(0, ceiling),
         ));
-        if let Some(dependant) = renewed_with(actor) {
-            out.push(SupervisorEffect::Renew(dependant));
+        if actor == ActorName::OrderBook {
+            // A fresh book knows no session: the feed begins a new one.
+            out.push(SupervisorEffect::Renew(ActorName::MarketFeed));
         }
-    }
-}
-
-/// A fresh book knows no session: the feed begins a new one. A fresh gate and a fresh router must agree on the orders.
-const fn renewed_with(actor: ActorName) -> Option<ActorName> {
-    match actor {
-        ActorName::OrderBook => Some(ActorName::MarketFeed),
-        ActorName::RiskGate => Some(ActorName::OrderRouter),
-        ActorName::OrderRouter => Some(ActorName::RiskGate),
-        ActorName::MarketFeed
-        | ActorName::Strategy
-        | ActorName::Venue
-        | ActorName::Reconciler
-        | ActorName::Secrets
-        | ActorName::Metrics
-        | ActorName::Supervisor => None,
     }
 }
 
@@ -232,7 +224,9 @@ mod tests {
     fn raised(effects: &[SupervisorEffect]) -> Option<Mode> {
         effects.iter().find_map(|effect| match effect {
             SupervisorEffect::Raise(_, mode) => Some(*mode),
-            SupervisorEffect::Start(..) | SupervisorEffect::Renew(_) => None,
+            SupervisorEffect::Start(..)
+            | SupervisorEffect::Renew(_)
+            | SupervisorEffect::Fatal(_) => None,
         })
     }
 
@@ -258,10 +252,9 @@ mod tests {
             raised(&check(ActorName::OrderRouter, &[0])),
             Some(Mode::KillSwitch)
         );
-        assert!(
-            check(ActorName::RiskGate, &[0])
-                .contains(&SupervisorEffect::Renew(ActorName::OrderRouter))
-        );
+        let effects = check(ActorName::RiskGate, &[0]);
+        assert!(effects.contains(&SupervisorEffect::Fatal(ActorName::RiskGate)));
+        assert!(!effects.iter().any(|effect| matches!(effect, SupervisorEffect::Start(..))));
     }
 
     #[test]

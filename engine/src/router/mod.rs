@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Wait for a row after a hint or an acknowledged cancel, milliseconds: lists lag a little behind events.
 const LOOK_SOON_MS: i64 = 250;
 /// Wait before a row is read again while it has not caught up, milliseconds.
-const LOOK_AGAIN_MS: i64 = 2_000;
+const LOOK_AGAIN_MS: i64 = 500;
 /// Spacing of account look-ups while an order is unknown, milliseconds.
 const UNKNOWN_LOOK_MS: i64 = 5_000;
 /// Age of an unknown order at which the freeze widens to all symbols, milliseconds.
