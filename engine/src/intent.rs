@@ -104,6 +104,8 @@ pub enum SilentReason {
     NoRules,
     /// The mode asks for no orders.
     Mode,
+    /// A number did not fit.
+    Arithmetic,
 }
 
 impl SilentReason {
@@ -119,6 +121,7 @@ impl SilentReason {
             Self::Dust => "dust",
             Self::NoRules => "no_rules",
             Self::Mode => "mode",
+            Self::Arithmetic => "arithmetic",
         }
     }
 }

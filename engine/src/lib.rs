@@ -32,5 +32,6 @@ pub mod reconcile;
 pub mod record;
 pub mod risk;
 pub mod router;
+pub mod strategy;
 pub mod supervisor;
 pub mod time;
