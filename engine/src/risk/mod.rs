@@ -6,6 +6,7 @@
 mod account;
 mod checks;
 mod deny;
+mod exposure;
 mod limits;
 mod loss;
 mod opening;
@@ -27,7 +28,7 @@ use crate::core::{Core, Outbox};
 use crate::ids::{Asset, Symbol};
 use crate::instrument::Instrument;
 use crate::intent::{Intent, NewOrder};
-use crate::ledger::{Ledger, value_at};
+use crate::ledger::Ledger;
 use crate::market::Side;
 use crate::mode::{Mode, ModeBoard, ModeCode, Scope};
 use crate::money::{Amount, Qty};
@@ -42,9 +43,6 @@ use crate::risk::pair::{Market, Pair};
 use crate::risk::reserve::Orders;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
-
-/// A position without a trusted book counts this much more than its last mark, basis points (behaviour.md 7.3).
-const STALE_MARK_BPS: i64 = 11_000;
 
 /// The gate and the books behind it.
 #[derive(Debug)]
@@ -144,7 +142,12 @@ impl RiskGate {
         self.value(now, out);
         match checks::judge(self, now, intent) {
             Ok(fit) => self.approve(now, fit, out),
-            Err(denial) => out.push(RiskEffect::Denied(denial)),
+            Err(refused) => out.push(RiskEffect::Denied(Denial {
+                intent,
+                code: refused.code,
+                seen: refused.seen,
+                allowed: refused.allowed,
+            })),
         }
     }
 
@@ -253,6 +256,11 @@ impl RiskGate {
         }
     }
 
+    fn forget_told(&mut self) {
+        self.pairs.values_mut().for_each(|pair| pair.told = None);
+        self.is_desk_due = true;
+    }
+
     fn raise(&mut self, now: Timestamp, code: ModeCode, scope: Scope, mode: Mode) {
         self.note_mode(|board| board.raise(code, scope, mode, now));
     }
@@ -266,96 +274,6 @@ impl RiskGate {
             self.is_mode_due = true;
             self.is_desk_due = true;
         }
-    }
-
-    // ---- what is derived ----
-
-    fn rules(&self, symbol: Symbol) -> Option<&Instrument> {
-        self.pairs.get(&symbol)?.rules.as_ref()
-    }
-
-    /// Coins held of a pair; nothing while its rules, and so its base, are unknown.
-    fn position(&self, symbol: Symbol) -> Amount {
-        self.rules(symbol)
-            .map(|rules| self.ledger.position(rules.base))
-            .unwrap_or_default()
-    }
-
-    /// Coins that no own sale may still take.
-    fn free_to_sell(&self, symbol: Symbol) -> Amount {
-        self.position(symbol) - self.orders.selling(symbol).amount()
-    }
-
-    /// Quote that may be spent: cash less reservations less the target, at least zero.
-    fn investable(&self) -> Amount {
-        let free = self.ledger.balance(self.settings.quote) - self.orders.quote_held();
-        (free - self.settings.limits.try_cash_target).max(Amount::ZERO)
-    }
-
-    /// Worst-case exposure of a pair; `None` while a position has no mark or a number does not fit.
-    fn exposure(&self, symbol: Symbol) -> Option<Amount> {
-        let position = self.position(symbol);
-        let held = if position == Amount::ZERO {
-            Amount::ZERO
-        } else {
-            let pair = self.pairs.get(&symbol)?;
-            let mark = pair.mark?;
-            let cautious = if pair.quoted().is_some() {
-                mark
-            } else {
-                mark.times_bps(STALE_MARK_BPS)?
-            };
-            value_at(position, cautious)?
-        };
-        Some(held + self.orders.buying(symbol))
-    }
-
-    /// Worst-case exposure of all pairs, and of orders of pairs that are no longer ours.
-    fn gross_exposure(&self) -> Option<Amount> {
-        let strangers: Amount = self
-            .orders
-            .all()
-            .filter(|view| !self.pairs.contains_key(&view.order.intent.symbol))
-            .filter(|view| view.order.intent.side == Side::Buy)
-            .map(|view| view.order.intent.limit.value(view.remaining()))
-            .sum();
-        self.pairs
-            .keys()
-            .try_fold(strangers, |sum, symbol| Some(sum + self.exposure(*symbol)?))
-    }
-
-    /// Cash and the positions of our pairs at their marks; `None` before the opening or while a mark is missing.
-    fn equity(&self) -> Option<Amount> {
-        if !self.ledger.is_opened(self.settings.quote) {
-            return None;
-        }
-        let cash = self.ledger.balance(self.settings.quote);
-        self.pairs.iter().try_fold(cash, |sum, (symbol, pair)| {
-            let position = self.position(*symbol);
-            if position == Amount::ZERO {
-                return Some(sum);
-            }
-            Some(sum + value_at(position, pair.mark?)?)
-        })
-    }
-
-    fn value(&mut self, now: Timestamp, out: &mut Outbox<RiskEffect>) {
-        if let Some(equity) = self.equity()
-            && let Some(record) = self.loss.value(now, equity)
-        {
-            out.push(RiskEffect::Persist(record));
-        }
-    }
-
-    fn note_account(&mut self, now: Timestamp) {
-        let sales = self.pairs.iter().filter_map(|(symbol, pair)| {
-            let rules = pair.rules.as_ref()?;
-            Some((rules.base, self.orders.selling(*symbol).amount()))
-        });
-        let held: BTreeMap<Asset, Amount> = sales
-            .chain([(self.settings.quote, self.orders.quote_held())])
-            .collect();
-        self.account.note(now, &self.ledger, &held);
     }
 }
 
@@ -375,6 +293,7 @@ impl Core for RiskGate {
             RiskIn::Rules(rules) => self.on_rules(rules),
             RiskIn::Raise(code, scope, mode) => self.raise(now, code, scope, mode),
             RiskIn::Clear(code, scope) => self.clear(code, scope),
+            RiskIn::Resend => self.forget_told(),
         }
         self.finish(now, out);
     }

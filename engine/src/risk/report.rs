@@ -23,6 +23,7 @@ impl RiskGate {
         if std::mem::take(&mut self.is_desk_due) {
             self.is_money_due = true;
             self.note_account(now);
+            self.value(now, out);
             self.tell_desks(out);
         }
         if self.is_money_due && now >= self.money_at {

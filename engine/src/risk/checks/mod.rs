@@ -8,7 +8,7 @@ mod market;
 mod pace;
 mod standing;
 
-use super::{Denial, DenyCode, RiskGate};
+use super::{DenyCode, RiskGate};
 use crate::intent::Intent;
 use crate::market::Side;
 use crate::money::Amount;
@@ -36,10 +36,10 @@ pub(crate) struct Fit {
 }
 
 /// Why a check said no.
-struct Refused {
-    code: DenyCode,
-    seen: String,
-    allowed: String,
+pub(crate) struct Refused {
+    pub(crate) code: DenyCode,
+    pub(crate) seen: String,
+    pub(crate) allowed: String,
 }
 
 type Verdict = Result<(), Refused>;
@@ -76,7 +76,7 @@ const CHECKS: [Check; 26] = [
 ];
 
 /// Judges a wish: on the grid and reserved, or denied with the first reason.
-pub(crate) fn judge(gate: &RiskGate, now: Timestamp, intent: Intent) -> Result<Fit, Denial> {
+pub(crate) fn judge(gate: &RiskGate, now: Timestamp, intent: Intent) -> Result<Fit, Refused> {
     let is_covered = intent.qty.amount() <= gate.free_to_sell(intent.symbol);
     let mut case = Case {
         gate,
@@ -86,12 +86,7 @@ pub(crate) fn judge(gate: &RiskGate, now: Timestamp, intent: Intent) -> Result<F
         reserved: Amount::ZERO,
     };
     for check in CHECKS {
-        check(&mut case).map_err(|refused| Denial {
-            intent,
-            code: refused.code,
-            seen: refused.seen,
-            allowed: refused.allowed,
-        })?;
+        check(&mut case)?;
     }
     Ok(Fit {
         intent: case.intent,
