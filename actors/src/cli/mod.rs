@@ -8,8 +8,10 @@ pub mod doctor;
 pub mod exit;
 pub mod health;
 pub mod init;
+pub mod probe;
 pub mod replay;
 pub mod report;
+pub mod resolve;
 pub mod run;
 pub mod simulator_cmd;
 pub mod version;
@@ -53,7 +55,8 @@ pub enum Command {
     Health(HealthArgs),
     /// Check everything that can be checked; changes nothing (exit 0 pass, 1 warnings, 2 failures)
     Doctor(DoctorArgs),
-    /// Create a configuration template, a secrets folder and the state; never overwrites
+    /// Create a configuration template, a secrets folder and the state: what is missing is made, what exists is kept
+    /// as it is and named; exit 1 if nothing was missing
     Init(InitArgs),
     /// Run a strategy over a recorded order book
     Replay(ReplayArgs),

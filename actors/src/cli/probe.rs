@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
+use std::cell::Cell;
 use std::future::Future;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -134,22 +135,27 @@ impl Probe {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let question = async {
-            let deadline = tokio::time::Instant::now() + self.limit;
-            let stream = tokio::time::timeout_at(deadline, dial)
-                .await
-                .map_err(|_| connect_error(at, &std::io::ErrorKind::TimedOut.into()))?
-                .map_err(|error| connect_error(at, &error))?;
-            let no_answer = |why: String| ProbeError::NoAnswer {
-                at: at.to_owned(),
-                why,
-            };
-            let answered = tokio::time::timeout_at(deadline, get(stream, at, path, headers)).await;
-            answered
-                .map_err(|_| no_answer(format!("nothing within {} s", self.limit.as_secs())))?
-                .map_err(no_answer)
+        let is_connected = Cell::new(false);
+        let no_answer = |why: String| ProbeError::NoAnswer {
+            at: at.to_owned(),
+            why,
         };
-        self.runtime.block_on(question)
+        let question = async {
+            let stream = dial.await.map_err(|error| connect_error(at, &error))?;
+            is_connected.set(true);
+            get(stream, at, path, headers).await.map_err(no_answer)
+        };
+        let answered = self
+            .runtime
+            .block_on(async { tokio::time::timeout(self.limit, question).await });
+        answered.unwrap_or_else(|_| {
+            if is_connected.get() {
+                let ms = self.limit.as_millis();
+                Err(no_answer(format!("nothing within {ms} ms")))
+            } else {
+                Err(connect_error(at, &std::io::ErrorKind::TimedOut.into()))
+            }
+        })
     }
 }
 
