@@ -11,13 +11,13 @@ pub(super) fn inventory(case: &mut Case<'_>) -> Verdict {
         return Ok(());
     }
     let (gate, symbol, wanted) = (case.gate, case.intent.symbol, case.intent.qty.amount());
-    let ours = gate.free_to_sell(symbol);
     let selling = gate.orders.selling(symbol).amount();
-    let shown = gate.rules(symbol).map_or(Amount::ZERO, |rules| {
+    // Never more than the books say: the exchange's view only takes away.
+    let free = gate.rules(symbol).map_or(Amount::ZERO, |rules| {
         gate.account.free(rules.base, &gate.ledger, selling)
     });
-    if wanted > ours.min(shown) {
-        return refuse(DenyCode::SpotSellRequiresInventory, wanted, ours.min(shown));
+    if wanted > free {
+        return refuse(DenyCode::SpotSellRequiresInventory, wanted, free);
     }
     Ok(())
 }

@@ -113,6 +113,34 @@ fn x16_balances_that_lag_the_fills_are_no_drift() {
 }
 
 #[test]
+fn x16_balances_that_always_lag_never_become_drift() {
+    let mut bench = Bench::ready(as_set);
+    bench.play(&["buy BTCTRY 0.5 @ 1000", "open 1", "wait 60000"]);
+    for shown in [
+        "TRY=10000 BTC=1",
+        "TRY=9950 BTC=1.05",
+        "TRY=9900 BTC=1.1",
+        "TRY=9850 BTC=1.15",
+    ] {
+        bench.play(&[
+            "fill 1 0.05",
+            "wait 9900",
+            &format!("balances {shown}"),
+            "mode",
+        ]);
+    }
+    assert_eq!(bench.verdicts[1..], ["NORMAL"; 4]);
+    bench.play(&[
+        "wait 20000",
+        "balances TRY=9850 BTC=1.15",
+        "wait 10000",
+        "balances TRY=9850 BTC=1.15",
+        "mode",
+    ]);
+    assert_eq!(bench.verdicts[5], "OBSERVE_ONLY", "a lag has an end");
+}
+
+#[test]
 fn a_miss_counts_only_when_it_stays() {
     check(
         as_set,

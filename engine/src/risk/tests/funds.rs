@@ -316,3 +316,18 @@ fn reducing_sell_at_a_loss_is_allowed() {
         &["ok", "mode_block:reduce_risk_only"],
     );
 }
+
+#[test]
+fn the_worst_cost_is_rounded_up() {
+    let limits = base_limits();
+    let cost = |units: i128| {
+        limits
+            .worst_cost(Amount::from_units(units))
+            .map(Amount::units)
+    };
+    assert_eq!(
+        (cost(0), cost(1), cost(10_000), cost(10_001)),
+        (Some(0), Some(2), Some(10_024), Some(10_026))
+    );
+    assert_eq!(cost(i128::MAX), None);
+}
