@@ -64,7 +64,7 @@ fn null_min_amount_keeps_min_exchange_value() {
         price_scale: 2,
         has_fraction: true,
         tick: Some(price("0.1")),
-        value_min: Some(amount("99.91")),
+        value_min: Some(amount("87.65")),
         qty_min: None,
         qty_max: Some(qty("2500.5")),
         price_min: Some(price("510.1")),
@@ -75,7 +75,7 @@ fn null_min_amount_keeps_min_exchange_value() {
     let instrument = rules.rows[0].instrument().unwrap();
     assert_eq!(
         (instrument.value_min, instrument.qty_min),
-        (amount("99.91"), None)
+        (amount("87.65"), None)
     );
 }
 
