@@ -17,6 +17,7 @@ pub mod book;
 pub mod core;
 pub mod dice;
 pub mod feed;
+pub mod fill_model;
 pub mod fills;
 pub mod ids;
 pub mod instrument;
