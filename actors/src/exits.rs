@@ -2,15 +2,22 @@
 //!
 //! Which one exists is decided once, at the composition root; in a dry run the live one is never built.
 
+use crate::clock::Clock;
+use crate::driver::endpoint::EndpointError;
+use crate::driver::reads::Reads;
+use crate::driver::submit::{PortParts, SubmitPort, Submitted};
+use crate::gate::Gate;
 use crate::link::{Link, Sent};
 use crate::observer::{Eyes, Observed};
 use crate::risk_gate::shut;
 use crate::venue::VenueIn;
+use config::arming::Armed;
 use engine::answer::{CancelReply, NotSent, SubmitOutcome};
 use engine::approved::Approved;
 use engine::ids::{ClientId, OrderId};
 use engine::intent::NewOrder;
 use engine::msg::RouterIn;
+use engine::pacing::Urgency;
 use engine::time::Timestamp;
 
 /// Where orders, cancels and look-ups leave. Answers come back to the router's link.
@@ -23,6 +30,91 @@ pub trait Exits: Unpin + 'static {
 
     /// Reads one order.
     fn read_row(&self, id: ClientId, order_id: OrderId);
+}
+
+/// The real exchange, or one that speaks its protocol.
+pub struct LiveExits {
+    /// Orders, one at a time, each behind the gate on its first byte; absent in a process that is not armed.
+    port: Option<SubmitPort>,
+    way: Way,
+}
+
+/// What cancels and look-ups need, and where every answer goes.
+#[derive(Clone)]
+pub struct Way {
+    /// Cancels and look-ups.
+    pub client: Reads,
+    /// Where answers go.
+    pub router: Link<RouterIn>,
+    /// The gate: an answer that cannot be handed on shuts it.
+    pub gate: Gate,
+    /// Time.
+    pub clock: Clock,
+    /// Status and log.
+    pub eyes: Eyes,
+}
+
+impl Way {
+    fn answer(&self, message: RouterIn) {
+        if self.router.send(message) != Sent::Delivered {
+            shut(&self.gate, &self.eyes, "exchange_to_router");
+        }
+    }
+}
+
+impl LiveExits {
+    /// Opens the submit port on the current arbiter; the proof that this process may submit is spent on it.
+    ///
+    /// # Errors
+    /// The armed address cannot be used.
+    pub fn armed(armed: Armed, parts: PortParts, way: Way) -> Result<Self, EndpointError> {
+        let report = {
+            let way = way.clone();
+            move |submitted: Submitted| {
+                let Submitted { client_id, outcome, took_ms, status, .. } = submitted;
+                way.eyes.see(Observed::SubmitAnswered(client_id, took_ms, status));
+                way.answer(RouterIn::Outcome(client_id, outcome));
+            }
+        };
+        Ok(Self { port: Some(SubmitPort::start(armed, parts, report)?), way })
+    }
+
+    /// Cancels and look-ups only: what a live process that is not armed may do.
+    pub const fn cancels_only(way: Way) -> Self {
+        Self { port: None, way }
+    }
+}
+
+impl Exits for LiveExits {
+    fn submit(&self, order: Approved<NewOrder>, stamp_max: Timestamp) {
+        match &self.port {
+            Some(port) => port.submit(order, stamp_max),
+            None => {
+                let id = order.spend().client_id;
+                self.way.answer(RouterIn::Outcome(id, SubmitOutcome::NotSent(NotSent::NoPort)));
+            }
+        }
+    }
+
+    fn delete(&self, id: ClientId, order_id: OrderId) {
+        let way = self.way.clone();
+        // While the gate is shut, cancels are what it is shut for: they may use the whole quota.
+        let urgency = if way.gate.is_open_for_submit() { Urgency::Ordinary } else { Urgency::Reserved };
+        actix_rt::spawn(async move {
+            let asked = way.clock.now();
+            let reply = way.client.delete_order(order_id, urgency).await;
+            way.eyes.see(Observed::CancelAnswered(id, reply, way.clock.now().ms_since(asked)));
+            way.answer(RouterIn::CancelReply(id, reply));
+        });
+    }
+
+    fn read_row(&self, id: ClientId, order_id: OrderId) {
+        let way = self.way.clone();
+        actix_rt::spawn(async move {
+            let row = way.client.order(order_id).await.unwrap_or_default();
+            way.answer(RouterIn::Row(id, row));
+        });
+    }
 }
 
 /// A process without an order port: nothing leaves.
@@ -61,7 +153,7 @@ pub struct SimulatedExits {
     /// The venue.
     pub venue: Link<VenueIn>,
     /// The gate: a kill stops the simulated venue as well.
-    pub gate: crate::gate::Gate,
+    pub gate: Gate,
     /// Where refusals go.
     pub router: Link<RouterIn>,
     /// Status and log.

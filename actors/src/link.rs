@@ -55,6 +55,20 @@ impl<T: Send + 'static> Link<T> {
         }
     }
 
+    /// Hands a message over, or gives it back with the reason; for a sender that can wait.
+    ///
+    /// # Errors
+    /// `Full` or `Down`, with the message.
+    pub fn try_hand_over(&self, message: T) -> Result<(), (Sent, T)> {
+        let cell = self.cell.read().expect("no holder of the link's lock can panic");
+        let Some(recipient) = cell.as_ref() else { return Err((Sent::Down, message)) };
+        match recipient.try_send(Tell(message)) {
+            Ok(()) => Ok(()),
+            Err(SendError::Full(back)) => Err((Sent::Full, back.0)),
+            Err(SendError::Closed(back)) => Err((Sent::Down, back.0)),
+        }
+    }
+
     /// Puts a living instance behind the link.
     pub fn publish(&self, recipient: Recipient<Tell<T>>) {
         *self.cell.write().expect("no holder of the link's lock can panic") = Some(recipient);

@@ -3,13 +3,19 @@
 #![forbid(unsafe_code)]
 
 use actors::cli::{self, Cli};
-use actors::signals;
+use actors::signals::Signals;
 use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // A signal that comes before its handler exists would end the process, so nothing may stand before this line.
-    let signals = signals::install();
+    let signals = match Signals::install() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("btcbot: cannot listen to signals: {error}");
+            return ExitCode::from(cli::exit::Exit::Internal.code());
+        }
+    };
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

@@ -4,9 +4,10 @@
 
 use crate::clock::Clock;
 use crate::link::{Link, Sent, Tell};
-use crate::metrics;
+use crate::metrics::{Metrics, OrderMark, Stage};
 use crate::status::Status;
 use actix::{Actor, AsyncContext, Context, Handler};
+use engine::answer::CancelReply;
 use engine::book::BookView;
 use engine::ids::{ClientId, Symbol};
 use engine::intent::{Intent, SilentReason, StrategyKind};
@@ -49,7 +50,7 @@ pub enum Observed {
     /// A cancel was sent.
     CancelSent(ClientId),
     /// A cancel was answered after this many milliseconds.
-    CancelAnswered(ClientId, i64),
+    CancelAnswered(ClientId, CancelReply, i64),
     /// The mode.
     Mode(ModeReport),
     /// The account.
@@ -98,37 +99,39 @@ pub type Watcher = Arc<dyn Fn(&Observed, &Status) + Send + Sync>;
 pub struct Observer {
     status: SharedStatus,
     clock: Clock,
+    metrics: Metrics,
     watcher: Option<Watcher>,
     dropped: Arc<AtomicU64>,
 }
 
 impl Observer {
     /// Makes the actor.
-    pub fn new(status: SharedStatus, clock: Clock, eyes: &Eyes, watcher: Option<Watcher>) -> Self {
-        Self { status, clock, watcher, dropped: Arc::clone(&eyes.dropped) }
+    pub fn new(status: SharedStatus, clock: Clock, metrics: Metrics, eyes: &Eyes, watcher: Option<Watcher>) -> Self {
+        Self { status, clock, metrics, watcher, dropped: Arc::clone(&eyes.dropped) }
     }
 
     fn refresh(&self) {
-        let now = self.clock.now();
-        let status = self.status.read().expect("no holder of the status can panic");
-        metrics::reconcile_age(status.last_clean.map(|at| now.ms_since(at)));
-        metrics::refresh(now, self.dropped.swap(0, Ordering::Relaxed));
+        self.metrics.upkeep();
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        if dropped > 0 {
+            tracing::debug!(event = "reports_dropped", total = dropped);
+        }
     }
 
     fn take(&self, observed: &Observed) {
         let now = self.clock.now();
         let mut status = self.status.write().expect("no holder of the status can panic");
+        let metrics = &self.metrics;
         let counts = &mut status.counts;
         match observed {
-            Observed::Feed(note) => feed(&mut status, now, *note),
+            Observed::Feed(note) => feed(&mut status, metrics, now, *note),
             Observed::Frames(count) => {
                 counts.frames += count;
-                metrics::frames(*count);
             }
-            Observed::Book(view) => book(&mut status, now, view),
+            Observed::Book(view) => book(&mut status, metrics, now, view),
             Observed::Intent(intent) => {
                 counts.intents += 1;
-                metrics::decision("intent");
+                metrics.decision(Stage::Intended);
                 tracing::debug!(event = "intent", symbol = %intent.symbol, side = intent.side.as_str(), strategy = intent.strategy.as_str(),
                     reason = intent.reason.as_str(), price = %intent.limit, qty = %intent.qty, cycle = intent.cycle);
             }
@@ -139,14 +142,15 @@ impl Observer {
             Observed::Denied(denial) => {
                 counts.denied += 1;
                 *status.denials.entry(denial.code.as_str()).or_insert(0) += 1;
-                metrics::denied(denial.code.as_str());
+                metrics.denied(denial.code);
+                metrics.decision(Stage::Denied);
                 tracing::info!(event = "intent_denied", symbol = %denial.intent.symbol, side = denial.intent.side.as_str(),
                     reason = denial.code.as_str(), seen = %denial.seen, allowed = %denial.allowed);
             }
-            Observed::Order(view) => order(&mut status, view),
+            Observed::Order(view) => order(&mut status, metrics, view),
             Observed::Fill(trade) => {
                 counts.fills += 1;
-                metrics::fill();
+                metrics.fill();
                 let text = format!("{} {} {} at {}", trade.side.as_str(), trade.qty, trade.base, trade.price);
                 status.note(now, "fill", text);
                 tracing::info!(event = "fill", order_id = %trade.order_id, client_order_id = trade.client_id.map(tracing::field::display),
@@ -155,9 +159,9 @@ impl Observer {
             Observed::Router(note) => router(&mut status, now, *note),
             Observed::SubmitAnswered(id, took_ms, http) => {
                 counts.submitted += 1;
-                metrics::submitted(*took_ms);
+                metrics.submit_took(*took_ms);
                 if *http == Some(429) {
-                    metrics::too_many_requests(now);
+                    metrics.rest_attempt(crate::metrics::RestMark::RateLimited, now);
                 }
                 tracing::info!(event = "submit_answered", client_order_id = %id, took_ms, http_status = http.map(u64::from));
             }
@@ -165,44 +169,52 @@ impl Observer {
                 counts.cancels += 1;
                 tracing::info!(event = "cancel_sent", client_order_id = %id);
             }
-            Observed::CancelAnswered(id, took_ms) => {
-                metrics::canceled(*took_ms);
+            Observed::CancelAnswered(id, reply, took_ms) => {
+                metrics.cancel_answered(*reply, *took_ms);
                 tracing::debug!(event = "cancel_answered", client_order_id = %id, took_ms);
             }
-            Observed::Mode(report) => mode(&mut status, now, report),
+            Observed::Mode(report) => mode(&mut status, metrics, now, report),
             Observed::Money(report) => {
-                metrics::money(report);
+                metrics.money(report.equity, report.day_pnl, report.exposure);
                 status.money = Some(report.clone());
             }
             Observed::Pass(report) => {
                 if report.clean {
                     status.last_clean = Some(report.at);
+                    metrics.reconciled(report.at, report.took_ms);
+                } else {
+                    metrics.reconcile_failed(report.took_ms);
                 }
                 status.last_pass = Some(*report);
                 tracing::debug!(event = "reconciled", clean = report.clean, took_ms = report.took_ms);
             }
-            Observed::Offset(offset) => status.offset_ms = *offset,
+            Observed::Offset(offset) => {
+                status.offset_ms = *offset;
+                if let Some(ms) = offset {
+                    metrics.clock_offset_ms(*ms);
+                }
+            }
             Observed::Restarted(actor) => {
                 counts.restarts += 1;
-                metrics::restarted(actor.as_str());
+                metrics.actor_restarted(*actor);
                 status.note(now, "actor_restarted", actor.as_str().to_owned());
             }
             Observed::LinkTrouble(link, what) => {
                 tracing::warn!(event = "link_trouble", link, what);
             }
         }
-        metrics::orders_now(status.orders.len(), status.unknown_orders());
+        self.metrics.orders_now(status.orders.len(), status.unknown_orders());
         if let Some(watcher) = &self.watcher {
             watcher(observed, &status);
         }
     }
 }
 
-fn feed(status: &mut Status, now: engine::time::Timestamp, note: FeedNote) {
+fn feed(status: &mut Status, metrics: &Metrics, now: engine::time::Timestamp, note: FeedNote) {
     match note {
         FeedNote::Connecting(attempt) => {
             if attempt > 1 {
-                metrics::reconnecting(now);
+                metrics.ws_reconnected(now);
             }
             tracing::info!(event = "feed_connecting", attempt);
         }
@@ -231,13 +243,16 @@ const fn down_reason(why: DownReason) -> &'static str {
     }
 }
 
-fn book(status: &mut Status, now: engine::time::Timestamp, view: &BookView) {
+fn book(status: &mut Status, metrics: &Metrics, now: engine::time::Timestamp, view: &BookView) {
     let symbol = view.symbol();
     let is_trusted = matches!(view, BookView::Trusted(_));
     let before = status.books.insert(symbol, *view);
     let was_trusted = before.is_some_and(|view| matches!(view, BookView::Trusted(_)));
     if is_trusted != was_trusted {
-        metrics::book_trust(now, &symbol, is_trusted);
+        metrics.book_trusted(symbol, is_trusted);
+        if was_trusted {
+            metrics.market_data_stale(now);
+        }
         match view {
             BookView::Trusted(_) => tracing::info!(event = "book_trusted", symbol = %symbol),
             BookView::Untrusted { why, .. } => {
@@ -247,7 +262,7 @@ fn book(status: &mut Status, now: engine::time::Timestamp, view: &BookView) {
     }
 }
 
-fn order(status: &mut Status, view: &OrderView) {
+fn order(status: &mut Status, metrics: &Metrics, view: &OrderView) {
     let id = view.client_id();
     let before = status.orders.get(&id).map(|known| known.state);
     let was_accepted = before.is_some_and(|state| matches!(state, OrderState::Open | OrderState::Partial));
@@ -274,11 +289,26 @@ fn order(status: &mut Status, view: &OrderView) {
         | OrderState::Canceled
         | OrderState::Filled => {}
     }
-    metrics::order_state(view.state.as_str());
+    if let Some(mark) = order_mark(view.state) {
+        metrics.order(mark);
+    }
     let intent = &view.order.intent;
     tracing::info!(event = "order", client_order_id = %id, order_id = view.order_id.map(tracing::field::display),
         symbol = %intent.symbol, side = intent.side.as_str(), price = %intent.limit, qty = %intent.qty, filled = %view.filled,
         state = view.state.as_str(), reason = reason(view.state), cycle = intent.cycle);
+}
+
+const fn order_mark(state: OrderState) -> Option<OrderMark> {
+    match state {
+        OrderState::Reserved | OrderState::Sending | OrderState::Partial => None,
+        OrderState::Open => Some(OrderMark::Accepted),
+        OrderState::Unknown(_) => Some(OrderMark::Unknown),
+        OrderState::NotSent(_) => Some(OrderMark::NotSent),
+        OrderState::Rejected(_) => Some(OrderMark::Rejected),
+        OrderState::Absent => Some(OrderMark::Absent),
+        OrderState::Canceled => Some(OrderMark::Canceled),
+        OrderState::Filled => Some(OrderMark::Filled),
+    }
 }
 
 /// The reason inside a state, where it has one.
@@ -317,13 +347,19 @@ fn router(status: &mut Status, now: engine::time::Timestamp, note: RouterNote) {
     }
 }
 
-fn mode(status: &mut Status, now: engine::time::Timestamp, report: &ModeReport) {
+fn mode(status: &mut Status, metrics: &Metrics, now: engine::time::Timestamp, report: &ModeReport) {
     let codes: Vec<&str> = report.voices.iter().map(|voice| voice.code.as_str()).collect();
     if status.mode != report.mode {
         status.note(now, "mode", format!("{} ({})", report.mode.as_str(), codes.join(", ")));
     }
     tracing::info!(event = "mode", mode = report.mode.as_str(), before = status.mode.as_str(), reasons = codes.join(","));
-    metrics::mode(report.mode);
+    metrics.mode(report.mode);
+    if status.mode != report.mode {
+        metrics.mode_changed(report.mode);
+    }
+    let is_safe = report.voices.iter().any(|voice| voice.code == engine::mode::ModeCode::OperatorSafeMode);
+    metrics.safe_mode(is_safe);
+    metrics.kill_latched(report.mode == engine::mode::Mode::KillSwitch);
     status.mode = report.mode;
     status.voices.clone_from(&report.voices);
 }

@@ -2,14 +2,14 @@
 //!
 //! A number that operators do not turn is a named constant here, with its reason.
 
-use config::settings::{Settings, StrategyKind as Configured};
+use config::settings::Settings;
 use engine::book::BookLimits;
 use engine::feed::FeedLimits;
 use engine::ids::Symbol;
 use engine::intent::StrategyKind;
 use engine::pacing::BackoffLimits;
 use engine::risk::Limits;
-use engine::strategy::{CommonParams, KindParams, MarketMakerParams, MeanReversionParams, StrategyParams};
+use engine::strategy::params::{CommonParams, KindParams, MarketMakerParams, MeanReversionParams, StrategyParams};
 use std::collections::BTreeMap;
 
 /// Tax as a share of the fee, basis points.
@@ -128,26 +128,8 @@ pub const fn strategy_params(settings: &Settings, kind: StrategyKind) -> Strateg
     StrategyParams { common: common(settings), kind }
 }
 
-/// Returns each pair's one owner: pairs that are claimed by name first, the rest to the first claim without names.
+/// Returns each pair's one owner.
 pub fn owners(settings: &Settings) -> BTreeMap<Symbol, StrategyKind> {
-    let mut owners = BTreeMap::new();
-    for claim in &settings.strategy.strategies {
-        for symbol in &claim.symbols {
-            owners.insert(*symbol, engine_kind(claim.strategy));
-        }
-    }
-    let rest = settings.strategy.strategies.iter().find(|claim| claim.symbols.is_empty());
-    for symbol in &settings.market.symbols {
-        if let Some(claim) = rest {
-            owners.entry(*symbol).or_insert(engine_kind(claim.strategy));
-        }
-    }
-    owners
-}
-
-const fn engine_kind(kind: Configured) -> StrategyKind {
-    match kind {
-        Configured::MarketMaker => StrategyKind::MarketMaker,
-        Configured::MeanReversion => StrategyKind::MeanReversion,
-    }
+    let symbols = settings.market.symbols.iter();
+    symbols.filter_map(|symbol| settings.owner(*symbol).map(|kind| (*symbol, kind))).collect()
 }

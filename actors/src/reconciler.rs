@@ -1,10 +1,11 @@
 //! The Reconciler actor: asks the exchange and hands complete looks to router and gate.
 
+use crate::driver::reads::Reads;
 use crate::link::{Link, Sent};
 use crate::observer::{Eyes, Observed};
 use crate::shell::Perform;
 use engine::core::Core;
-use engine::msg::{PassReport, ReadRequest, ReconcileEffect, RiskIn, RouterIn};
+use engine::msg::{PassReport, ReadRequest, ReconcileEffect, ReconcileIn, RiskIn, RouterIn};
 use engine::reconcile::Reconciler;
 use engine::time::Timestamp;
 
@@ -12,13 +13,13 @@ use engine::time::Timestamp;
 pub const MAILBOX: usize = 256;
 
 /// Where reads go; the answer comes back to the reconciler's link.
-pub trait Reads: Unpin + 'static {
+pub trait ReadPort: Unpin + 'static {
     /// Asks the exchange.
     fn read(&self, request: ReadRequest);
 }
 
 /// Where looks go.
-pub struct ReconcilerPort<R: Reads> {
+pub struct ReconcilerPort<R: ReadPort> {
     /// The exchange.
     pub reads: R,
     /// The router.
@@ -29,7 +30,7 @@ pub struct ReconcilerPort<R: Reads> {
     pub eyes: Eyes,
 }
 
-impl<R: Reads> ReconcilerPort<R> {
+impl<R: ReadPort> ReconcilerPort<R> {
     fn to_risk(&self, message: RiskIn) {
         if self.risk.send(message) != Sent::Delivered {
             self.eyes.see(Observed::LinkTrouble("reconciler_to_risk", "look dropped"));
@@ -37,7 +38,7 @@ impl<R: Reads> ReconcilerPort<R> {
     }
 }
 
-impl<R: Reads> Perform for ReconcilerPort<R> {
+impl<R: ReadPort> Perform for ReconcilerPort<R> {
     type Core = Reconciler;
 
     fn perform(&mut self, now: Timestamp, effect: <Reconciler as Core>::Effect) {
@@ -54,5 +55,25 @@ impl<R: Reads> Perform for ReconcilerPort<R> {
                 self.eyes.see(Observed::Pass(PassReport { clean, took_ms, at: now }));
             }
         }
+    }
+}
+
+/// Reads of the real exchange, or of one that speaks its protocol.
+pub struct LiveReads {
+    /// The client.
+    pub client: Reads,
+    /// Where answers go.
+    pub reconciler: Link<ReconcileIn>,
+}
+
+impl ReadPort for LiveReads {
+    fn read(&self, request: ReadRequest) {
+        let (client, reconciler) = (self.client.clone(), self.reconciler.clone());
+        actix_rt::spawn(async move {
+            let reply = client.read(request).await;
+            if reconciler.send(ReconcileIn::Reply(reply)) != Sent::Delivered {
+                tracing::warn!(event = "read_reply_dropped", msg = "the pass will time out and start over");
+            }
+        });
     }
 }

@@ -9,17 +9,19 @@ use crate::guardian::{self, COMMANDS_MAX, Command};
 use crate::journal::{Journal, JournalEvent, JournalThread};
 use crate::link::{Link, Tell};
 use crate::market_feed::{self, MarketFeedPort};
+use crate::metrics::Metrics;
 use crate::observer::{Eyes, Observer, SharedStatus, Watcher};
 use crate::order_book::{self, OrderBookPort};
 use crate::order_router::{self, OrderRouterPort, OwnOrders, Waiting};
-use crate::reconciler::{self, Reads, ReconcilerPort};
+use crate::reconciler::{self, ReadPort, ReconcilerPort};
 use crate::risk_gate::{self, RiskGatePort};
 use crate::shell::{Perform, Shell};
 use crate::store::{Store, StoreError};
 use crate::strategy::{self, StrategyPort};
 use crate::supervisor::{self, SupervisorPort};
 use crate::venue::VenueIn;
-use crate::{params, stream_source::StreamSource};
+use crate::driver::stream::StreamParts;
+use crate::params;
 use actix::{Actor, Context, Handler};
 use actix_rt::{Arbiter, ArbiterHandle};
 use config::settings::Settings;
@@ -107,7 +109,9 @@ pub struct Plan {
     /// Whether the private stream is to be used.
     pub access: Access,
     /// The public and private stream.
-    pub stream: StreamSource,
+    pub stream: StreamParts,
+    /// Figures.
+    pub metrics: Metrics,
     /// Stable addresses; given in, because exits and reads answer to them.
     pub links: Links,
     /// Reports.
@@ -154,7 +158,7 @@ pub fn start<X, R>(
 ) -> Result<Running, StoreError>
 where
     X: Exits,
-    R: Reads,
+    R: ReadPort,
 {
     let now = plan.clock.now();
     let links = plan.links.clone();
@@ -217,7 +221,7 @@ where
         let (owners, clock) = (owners.clone(), plan.clock.clone());
         move || {
             let desks = owners.iter().map(|(symbol, kind)| (*symbol, params::strategy_params(&settings, *kind))).collect();
-            let mut core = Strategies::new(desks);
+            let mut core = Strategies::new(desks).expect("a map has one owner per pair");
             let mut unheard = Outbox::default();
             for rules in rulebook.all() {
                 core.handle(clock.now(), StrategyIn::Rules(rules), &mut unheard);
@@ -236,6 +240,7 @@ where
         venue: plan.venue,
         policy_blocks: plan.policy_blocks.clone(),
         owners,
+        started_at: now,
         ids: IdSource { tag: plan.tag, epoch: facts.epoch, boot: BootTag::from_entropy(dice.bits()), seq: 1 },
     });
     let mut router = OrderRouter::new(RouterSettings {
@@ -302,10 +307,11 @@ where
     // Metrics and Supervisor, on the main thread.
     let observers = guarded(ActorName::Metrics);
     actix_rt::spawn(guardian::guard(ActorName::Metrics, observers, links.supervisor.clone(), {
-        let (status, clock, eyes, watcher) = (Arc::clone(&plan.status), plan.clock.clone(), plan.eyes.clone(), plan.watcher.clone());
+        let (status, clock, eyes) = (Arc::clone(&plan.status), plan.clock.clone(), plan.eyes.clone());
+        let (watcher, metrics) = (plan.watcher.clone(), plan.metrics.clone());
         move |ctx: &mut Context<Observer>| {
             guardian::publish(ctx, eyes.link());
-            Observer::new(Arc::clone(&status), clock.clone(), &eyes, watcher.clone())
+            Observer::new(Arc::clone(&status), clock.clone(), metrics.clone(), &eyes, watcher.clone())
         }
     }, { let eyes = plan.eyes.clone(); move || eyes.link().clear() }));
     let (fatal_send, fatal) = mpsc::channel(1);
@@ -370,13 +376,15 @@ impl Facts {
 /// What the journal's thread reports: durable orders to the router, a failed disk to everybody.
 fn journal_reports(plan: &Plan, waiting: Waiting, failed: mpsc::Sender<String>) -> impl FnMut(JournalEvent) + Send + 'static {
     let (router, gate, eyes) = (plan.links.router.clone(), plan.owner.gate(), plan.eyes.clone());
+    let metrics = plan.metrics.clone();
     move |event| match event {
         JournalEvent::Durable { seq, records, took_us } => {
             order_router::report_durable(&waiting, seq, &router, &gate, &eyes);
-            crate::metrics::journal_commit(records, took_us);
+            metrics.journal_committed(records, took_us);
         }
         JournalEvent::Failed(error) => {
             gate.raise(Flag::Kill);
+            metrics.journal_failed();
             tracing::error!(event = "journal_failed", error = %error);
             // A full channel means that somebody has heard already.
             let _heard = failed.try_send(error.to_string());

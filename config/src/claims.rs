@@ -4,31 +4,10 @@
 
 use crate::settings::Settings;
 use engine::ids::Symbol;
+use engine::intent::StrategyKind;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
-
-/// A strategy that can be configured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum StrategyKind {
-    /// Quotes both sides around an inventory target.
-    MarketMaker,
-    /// Buys below the anchor and sells near it.
-    MeanReversion,
-}
-
-impl StrategyKind {
-    /// Every strategy.
-    pub const ALL: [Self; 2] = [Self::MarketMaker, Self::MeanReversion];
-
-    /// Returns the name in the configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MarketMaker => "market_maker",
-            Self::MeanReversion => "mean_reversion",
-        }
-    }
-}
 
 /// A strategy and the pairs it claims; no pairs means all that nobody else claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,9 +24,7 @@ impl Claim {
         let (name, pairs) = text
             .split_once(':')
             .map_or((text, None), |(name, pairs)| (name, Some(pairs)));
-        let strategy = StrategyKind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == name)?;
+        let strategy = StrategyKind::parse(name)?;
         let symbols: Option<Vec<Symbol>> = pairs
             .into_iter()
             .flat_map(|pairs| pairs.split('+'))

@@ -2,9 +2,10 @@
 //!
 //! Only asked when every single value is good, so that one mistake is reported once.
 
-use crate::claims::{Claim, StrategyKind};
+use crate::claims::Claim;
 use crate::settings::Settings;
 use engine::ids::Symbol;
+use engine::intent::StrategyKind;
 use std::collections::BTreeSet;
 
 /// A broken rule: the key it is reported at, and the rule.

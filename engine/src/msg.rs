@@ -222,6 +222,8 @@ pub enum RiskIn {
     Raise(ModeCode, Scope, Mode),
     /// Somebody no longer asks for a mode.
     Clear(ModeCode, Scope),
+    /// A fresh strategy knows nothing: every desk is to be told again.
+    Resend,
 }
 
 /// What the gate wants done.

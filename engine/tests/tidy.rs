@@ -6,16 +6,28 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const CRATES: [&str; 5] = ["engine", "exchange/btcturk", "exchange/simulator", "config", "actors"];
+const CRATES: [&str; 5] = [
+    "engine",
+    "exchange/btcturk",
+    "exchange/simulator",
+    "config",
+    "actors",
+];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace exists")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .expect("the workspace exists")
 }
 
 /// Every Rust file below a folder, without build output.
 fn rust_files(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(dir).expect("a folder of ours").map(|entry| entry.expect("an entry")) {
+    for entry in fs::read_dir(dir)
+        .expect("a folder of ours")
+        .map(|entry| entry.expect("an entry"))
+    {
         let path = entry.path();
         if path.is_dir() && !path.ends_with("target") {
             files.extend(rust_files(&path));
@@ -33,7 +45,11 @@ fn text(path: &Path) -> String {
 
 /// Lines that are code: comments and blank lines dropped.
 fn code_lines(source: &str) -> impl Iterator<Item = (usize, &str)> {
-    source.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")).map(|(n, line)| (n + 1, line))
+    source
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(n, line)| (n + 1, line))
 }
 
 /// Asserts that none of the words stands in code below a folder, outside the allowed files.
@@ -41,7 +57,11 @@ fn banned(dir: &str, words: &[&str], allowed: &[&str], why: &str) {
     let root = root();
     let mut found = Vec::new();
     for path in rust_files(&root.join(dir)) {
-        let name = path.strip_prefix(&root).expect("below the root").display().to_string();
+        let name = path
+            .strip_prefix(&root)
+            .expect("below the root")
+            .display()
+            .to_string();
         if allowed.iter().any(|prefix| name.starts_with(prefix)) {
             continue;
         }
@@ -60,12 +80,18 @@ fn dependencies(krate: &str) -> BTreeSet<String> {
     let manifest = text(&root().join(krate).join("Cargo.toml"));
     let section = manifest.split("[dependencies]").nth(1).unwrap_or_default();
     let section = section.split("\n[").next().unwrap_or_default();
-    section.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim().to_owned()).collect()
+    section
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name.trim().to_owned())
+        .collect()
 }
 
 #[test]
 fn dependencies_point_one_way() {
-    let ours: BTreeSet<String> = ["engine", "btcturk", "simulator", "config"].map(str::to_owned).into();
+    let ours: BTreeSet<String> = ["engine", "btcturk", "simulator", "config"]
+        .map(str::to_owned)
+        .into();
     let edges: [(&str, &[&str]); 5] = [
         ("engine", &[]),
         ("exchange/btcturk", &["engine"]),
@@ -76,43 +102,93 @@ fn dependencies_point_one_way() {
     for (krate, allowed) in edges {
         let allowed: BTreeSet<String> = allowed.iter().map(|name| (*name).to_owned()).collect();
         let used: BTreeSet<String> = dependencies(krate).intersection(&ours).cloned().collect();
-        assert!(used.is_subset(&allowed), "{krate} may depend on {allowed:?}, depends on {used:?}");
+        assert!(
+            used.is_subset(&allowed),
+            "{krate} may depend on {allowed:?}, depends on {used:?}"
+        );
     }
 }
 
 #[test]
 fn the_engine_is_pure() {
-    let words = ["tokio", "SystemTime", "Instant", "rand::", "HashMap", "HashSet", "std::net", "std::fs", "std::thread", "f64", "f32"];
-    banned("engine/src", &words, &[], "the engine has no I/O, no clock, no hash order and no float");
+    let words = [
+        "tokio",
+        "SystemTime",
+        "Instant",
+        "rand::",
+        "HashMap",
+        "HashSet",
+        "std::net",
+        "std::fs",
+        "std::thread",
+        "f64",
+        "f32",
+    ];
+    banned(
+        "engine/src",
+        &words,
+        &[],
+        "the engine has no I/O, no clock, no hash order and no float",
+    );
     let small = dependencies("engine").len();
-    assert!(small <= 3, "the engine has {small} direct dependencies, 3 are allowed");
+    assert!(
+        small <= 3,
+        "the engine has {small} direct dependencies, 3 are allowed"
+    );
 }
 
 #[test]
 fn the_codec_opens_nothing() {
     let words = ["tokio", "std::net", "std::fs", "reqwest", "hyper"];
-    banned("exchange/btcturk/src", &words, &[], "the codec turns bytes into values and opens nothing");
+    banned(
+        "exchange/btcturk/src",
+        &words,
+        &[],
+        "the codec turns bytes into values and opens nothing",
+    );
 }
 
 #[test]
 fn only_the_server_half_of_the_simulator_is_asynchronous() {
-    let server = ["exchange/simulator/src/server", "exchange/simulator/src/clock.rs"];
-    banned("exchange/simulator/src", &["tokio", "hyper", "axum"], &server, "the simulated exchange itself is pure");
+    let server = [
+        "exchange/simulator/src/server",
+        "exchange/simulator/src/clock.rs",
+    ];
+    banned(
+        "exchange/simulator/src",
+        &["tokio", "hyper", "axum"],
+        &server,
+        "the simulated exchange itself is pure",
+    );
 }
 
 #[test]
 fn secrets_are_read_in_two_places() {
     let allowed = ["config/src/secret", "exchange/btcturk/src/sign.rs"];
     for krate in CRATES {
-        banned(&format!("{krate}/src"), &["expose_secret"], &allowed, "secrets are readable in config and the signer only");
+        banned(
+            &format!("{krate}/src"),
+            &["expose_secret"],
+            &allowed,
+            "secrets are readable in config and the signer only",
+        );
     }
 }
 
 #[test]
 fn clocks_are_read_in_their_homes() {
-    let homes = ["actors/src/clock.rs", "exchange/simulator/src/clock.rs", "exchange/simulator/src/server"];
+    let homes = [
+        "actors/src/clock.rs",
+        "exchange/simulator/src/clock.rs",
+        "exchange/simulator/src/server",
+    ];
     for krate in CRATES {
-        banned(&format!("{krate}/src"), &["SystemTime::now", "Instant::now"], &homes, "time is passed in");
+        banned(
+            &format!("{krate}/src"),
+            &["SystemTime::now", "Instant::now"],
+            &homes,
+            "time is passed in",
+        );
     }
 }
 
@@ -124,21 +200,36 @@ fn every_select_is_biased() {
         for path in rust_files(&root.join(krate).join("src")) {
             let source = text(&path);
             for (at, _) in source.match_indices("select! {") {
-                if !source[at + "select! {".len()..].trim_start().starts_with("biased;") {
+                if !source[at + "select! {".len()..]
+                    .trim_start()
+                    .starts_with("biased;")
+                {
                     found.push(path.display().to_string());
                 }
             }
         }
     }
-    assert!(found.is_empty(), "select! without biased; picks at random: {found:?}");
+    assert!(
+        found.is_empty(),
+        "select! without biased; picks at random: {found:?}"
+    );
 }
 
 #[test]
 fn every_crate_forbids_unsafe_code_and_has_no_unfinished_work() {
     for krate in CRATES {
         let lib = text(&root().join(krate).join("src/lib.rs"));
-        assert!(lib.contains("#![forbid(unsafe_code)]"), "{krate} does not forbid unsafe code");
-        let words = ["todo!(", "unimplemented!(", ".do_send(", "#[ignore", "dbg!("];
+        assert!(
+            lib.contains("#![forbid(unsafe_code)]"),
+            "{krate} does not forbid unsafe code"
+        );
+        let words = [
+            "todo!(",
+            "unimplemented!(",
+            ".do_send(",
+            "#[ignore",
+            "dbg!(",
+        ];
         banned(&format!("{krate}/src"), &words, &[], "unfinished or banned");
     }
 }
@@ -149,7 +240,15 @@ fn the_longest_files_are_shown() {
     let mut sizes: Vec<(usize, String)> = CRATES
         .iter()
         .flat_map(|krate| rust_files(&root.join(krate).join("src")))
-        .map(|path| (text(&path).lines().count(), path.strip_prefix(&root).expect("below the root").display().to_string()))
+        .map(|path| {
+            (
+                text(&path).lines().count(),
+                path.strip_prefix(&root)
+                    .expect("below the root")
+                    .display()
+                    .to_string(),
+            )
+        })
         .collect();
     sizes.sort();
     assert!(!sizes.is_empty());

@@ -10,8 +10,8 @@ pub mod endpoint;
 pub mod gated;
 pub mod line;
 pub mod quotas;
-//pub mod reads;
-//pub mod stream;
+pub mod reads;
+pub mod stream;
 pub mod submit;
 pub mod tls;
 

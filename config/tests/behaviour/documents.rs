@@ -2,10 +2,10 @@
 
 use crate::world::{API_KEY, API_SECRET, NOW, World};
 use btcbot_config::arming::{BlockReason, arm, assess};
-use btcbot_config::claims::StrategyKind;
 use btcbot_config::load::{DEFAULT_TOML, Sources, load};
 use btcbot_config::names::{KEYS, LIMITS_FOR_LIVE, Reload};
 use btcbot_config::settings::Settings;
+use engine::intent::StrategyKind;
 use std::collections::BTreeMap;
 
 /// Key lines of `default.toml` with the comment line above each.

@@ -227,7 +227,7 @@ fn an_empty_value_is_not_set() {
 
 #[test]
 fn each_pair_has_one_owner() {
-    use btcbot_config::claims::StrategyKind::{MarketMaker, MeanReversion};
+    use engine::intent::StrategyKind::{MarketMaker, MeanReversion};
     let loaded = World::new()
         .env("STRATEGIES", "mean_reversion,market_maker:eth_try")
         .loaded();

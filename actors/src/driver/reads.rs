@@ -1,0 +1,533 @@
+//! Reads and cancels: a pooled client for everything but new orders.
+//!
+//! A failed, cut or partial read proves nothing and is reported as failed. The one idea: only a GET is ever repeated,
+//! and a 429 silences the whole group of requests it belongs to, for as long as the exchange says.
+
+use crate::clock::{Clock, Offset, StampSource};
+use crate::driver::Keys;
+use crate::driver::endpoint::Endpoint;
+use crate::driver::quotas;
+use crate::metrics::{Metrics, RestMark};
+use btcturk::classify;
+use btcturk::rest::quota::Group;
+use btcturk::rest::request::{self, Method, Request};
+use btcturk::rest::{ReadError, Reply, Rows, account, public};
+use btcturk::retry_after::retry_after_ms;
+use engine::answer::{BalanceRow, CancelReply, OrderRow, OwnTrade};
+use engine::dice::Dice;
+use engine::ids::{OrderId, Symbol};
+use engine::instrument::RuleFacts;
+use engine::market::Ticker;
+use engine::msg::{ReadReply, ReadRequest};
+use engine::pacing::{Limits, Urgency, Window};
+use engine::time::Timestamp;
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use rustls::ClientConfig;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Largest body that is read, bytes.
+pub const BODY_BYTES_MAX: usize = 4 << 20;
+/// Pages of one history; more than these are a failure, not a cut list.
+pub const PAGES_MAX: u32 = 50;
+/// Fewer rows than this end a history: every page size the exchange is known to use is a multiple of it
+/// (exchange-protocol.md 5.5: 1,000 asked for; 100 and 50 are defaults).
+const LAST_PAGE_ROWS: usize = 50;
+/// Longest wait for our own limits before a read counts as failed, milliseconds.
+const PERMIT_WAIT_MS_MAX: i64 = 10_000;
+/// Longest hold of cancels after a 429, milliseconds.
+const CANCEL_HOLD_MS_MAX: i64 = 60_000;
+/// Idle connections that are kept.
+const IDLE_CONNECTIONS_MAX: usize = 2;
+
+/// How reads are timed, spaced and repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadLimits {
+    /// Connect, TLS included.
+    pub connect: Duration,
+    /// A whole GET.
+    pub read: Duration,
+    /// A whole DELETE.
+    pub cancel: Duration,
+    /// Repeats of a GET after its first attempt.
+    pub retries_max: u32,
+    /// Ceiling of the first repeat's delay, milliseconds.
+    pub delay_ms_base: i64,
+    /// Ceiling of every delay, milliseconds.
+    pub delay_ms_max: i64,
+    /// Requests a second over all groups; never binds cancels.
+    pub requests_per_second: usize,
+}
+
+impl Default for ReadLimits {
+    /// The defaults of behaviour.md 2.3.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            read: Duration::from_secs(10),
+            cancel: Duration::from_secs(5),
+            retries_max: 2,
+            delay_ms_base: 400,
+            delay_ms_max: 4_000,
+            requests_per_second: 8,
+        }
+    }
+}
+
+/// Why a read gave nothing. None of these says anything about orders or balances.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadFailure {
+    /// No whole answer: connect, time limit, broken or oversized body.
+    #[error("no whole answer")]
+    Transport,
+    /// There are no keys to sign with.
+    #[error("no keys")]
+    NoKeys,
+    /// Our own limits, or a hold the exchange asked for, leave no room in time.
+    #[error("no room in the quota for {0} ms")]
+    Held(i64),
+    /// More pages than are read.
+    #[error("more than {PAGES_MAX} pages")]
+    TooManyPages,
+    /// An answer that cannot be used.
+    #[error("{0}")]
+    Answer(#[from] ReadError),
+}
+
+/// What the client is made of.
+pub struct ReadParts {
+    /// Where to ask.
+    pub endpoint: Endpoint,
+    /// TLS for it.
+    pub tls: Arc<ClientConfig>,
+    /// The key pair that signs private requests.
+    pub keys: Keys,
+    /// Stamps; shared with every other client of the same key.
+    pub stamps: StampSource,
+    /// Time.
+    pub clock: Clock,
+    /// Where attempts are counted.
+    pub metrics: Metrics,
+    /// Time limits and spacing.
+    pub limits: ReadLimits,
+    /// Seed of the jitter.
+    pub seed: u64,
+}
+
+/// The client. Cheap to clone; clones share connections and limits.
+#[derive(Clone)]
+pub struct Reads {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    http: reqwest::Client,
+    url: String,
+    keys: Keys,
+    stamps: StampSource,
+    clock: Clock,
+    metrics: Metrics,
+    limits: ReadLimits,
+    pacing: Mutex<Pacing>,
+}
+
+struct Pacing {
+    overall: Window,
+    groups: BTreeMap<Group, Limits>,
+    dice: Dice,
+}
+
+/// An answer as it came.
+struct Raw {
+    status: u16,
+    retry_after_ms: Option<i64>,
+    body: Vec<u8>,
+}
+
+impl Raw {
+    fn reply(&self) -> Reply<'_> {
+        Reply {
+            status: self.status,
+            retry_after_ms: self.retry_after_ms,
+            body: &self.body,
+        }
+    }
+}
+
+impl Reads {
+    /// Makes a client; connects to nothing.
+    ///
+    /// # Errors
+    /// If the TLS configuration is refused.
+    pub fn new(parts: ReadParts) -> reqwest::Result<Self> {
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(ClientConfig::clone(&parts.tls))
+            .https_only(!parts.endpoint.is_loopback())
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .http1_only()
+            .connect_timeout(parts.limits.connect)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .pool_idle_timeout(Duration::from_secs(20))
+            .build()?;
+        let pacing = Pacing {
+            overall: Window::new(1_000, parts.limits.requests_per_second.max(1)),
+            groups: BTreeMap::new(),
+            dice: Dice::new(parts.seed),
+        };
+        let shared = Shared {
+            http,
+            url: parts.endpoint.http_url(),
+            keys: parts.keys,
+            stamps: parts.stamps,
+            clock: parts.clock,
+            metrics: parts.metrics,
+            limits: parts.limits,
+            pacing: Mutex::new(pacing),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Answers what the reconciler asks; whatever fails is `Failed`.
+    pub async fn read(&self, asked: ReadRequest) -> ReadReply {
+        let reply = match asked {
+            ReadRequest::OpenOrders => self.open_orders().await.map(ReadReply::OpenOrders),
+            ReadRequest::History(symbol, since) => self
+                .history(symbol, since)
+                .await
+                .map(|rows| ReadReply::History(symbol, since, rows)),
+            ReadRequest::Trades(since) => self
+                .trades(since)
+                .await
+                .map(|rows| ReadReply::Trades(since, rows)),
+            ReadRequest::Balances => self.balances().await.map(ReadReply::Balances),
+        };
+        reply.unwrap_or(ReadReply::Failed(asked))
+    }
+
+    /// Measures the offset of the exchange's clock, to half the round trip. Not repeated: a late answer is a bad one.
+    ///
+    /// # Errors
+    /// Any [`ReadFailure`].
+    pub async fn clock_offset(&self) -> Result<Offset, ReadFailure> {
+        let request = request::server_time();
+        self.permit(request.group, Urgency::Ordinary).await?;
+        let asked = self.shared.clock.now();
+        let result = self.attempt(&request, public::server_time).await;
+        let answered = self.shared.clock.now();
+        let theirs = result?;
+        let half_us = answered.0.saturating_sub(asked.0) / 2;
+        let middle = Timestamp(asked.0.saturating_add(half_us));
+        Ok(Offset {
+            ms: theirs.ms_since(middle),
+            // One more for the exchange's whole milliseconds.
+            bound_ms: half_us / 1_000 + 1,
+        })
+    }
+
+    /// Reads the rules of all pairs.
+    ///
+    /// # Errors
+    /// Any [`ReadFailure`].
+    pub async fn exchange_info(&self) -> Result<Rows<RuleFacts>, ReadFailure> {
+        self.get(&request::exchange_info(), public::exchange_info).await
+    }
+
+    /// Reads the ticker of a pair.
+    ///
+    /// # Errors
+    /// Any [`ReadFailure`].
+    pub async fn ticker(&self, symbol: Symbol) -> Result<Rows<Ticker>, ReadFailure> {
+        self.get(&request::ticker(symbol), public::tickers).await
+    }
+
+    /// Reads the balances; an asset that cannot be read fails the read, because it might be ours.
+    ///
+    /// # Errors
+    /// Any [`ReadFailure`].
+    pub async fn balances(&self) -> Result<Vec<BalanceRow>, ReadFailure> {
+        let rows = self.get(&request::balances(), account::balances).await?;
+        if rows.skipped.is_empty() {
+            Ok(rows.rows)
+        } else {
+            Err(ReadError::Unreadable("balance row").into())
+        }
+    }
+
+    /// Reads the open orders of all pairs.
+    ///
+    /// # Errors
+    /// Any [`ReadFailure`].
+    pub async fn open_orders(&self) -> Result<Vec<OrderRow>, ReadFailure> {
+        let request = request::open_orders();
+        let rows = self.get(&request, account::open_orders).await?;
+        Ok(rows.rows)
+    }
+
+    /// Reads every order of a pair since a moment, all pages, each order once. One page that fails fails it all.
+    ///
+    /// # Errors
+    /// Any [`ReadFailure`].
+    pub async fn history(
+        &self,
+        symbol: Symbol,
+        since: Timestamp,
+    ) -> Result<Vec<OrderRow>, ReadFailure> {
+        let mut seen = BTreeSet::new();
+        let mut rows = Vec::new();
+        for page in 1..=PAGES_MAX {
+            let asked = request::all_orders(symbol, since, page);
+            let got = self.get(&asked, account::all_orders).await?.rows;
+            let count = got.len();
+            let before = rows.len();
+            // Orders placed meanwhile push older ones onto the next page: they come twice, never not at all.
+            rows.extend(got.into_iter().filter(|row| seen.insert(row.id)));
+            if count < LAST_PAGE_ROWS {
+                return Ok(rows);
+            }
+            let brought_nothing = rows.len() == before;
+            if brought_nothing && count.is_multiple_of(LAST_PAGE_ROWS) {
+                // A page of a round size that holds known orders only: the page number is ignored, and older orders
+                // may stay hidden.
+                return Err(ReadError::Unreadable("page").into());
+            }
+            if brought_nothing {
+                return Ok(rows);
+            }
+        }
+        Err(ReadFailure::TooManyPages)
+    }
+
+    /// Reads the account's trades since a moment.
+    ///
+    /// # Errors
+    /// Any [`ReadFailure`].
+    pub async fn trades(&self, since: Timestamp) -> Result<Vec<OwnTrade>, ReadFailure> {
+        let request = request::own_trades(since);
+        let rows = self.get(&request, account::own_trades).await?;
+        Ok(rows.rows)
+    }
+
+    /// Reads one order; `None` if the exchange does not show it, which proves nothing about it.
+    ///
+    /// # Errors
+    /// Any [`ReadFailure`].
+    pub async fn order(&self, id: OrderId) -> Result<Option<OrderRow>, ReadFailure> {
+        self.get(&request::order(id), account::order).await
+    }
+
+    /// Asks for a cancel, once. Kills and safe mode ask with [`Urgency::Reserved`] and may use the whole quota.
+    pub async fn delete_order(&self, id: OrderId, urgency: Urgency) -> CancelReply {
+        let now = self.shared.clock.now();
+        if let Err(until) = self.take(Group::OrderCancel, urgency, now) {
+            return CancelReply::RateLimited(until.ms_since(now).max(1));
+        }
+        let Ok(raw) = self.send(&request::cancel(id)).await else {
+            self.count(RestMark::Transport);
+            return CancelReply::Failed;
+        };
+        let reply = classify::cancel_reply(raw.status, raw.retry_after_ms, &raw.body);
+        match reply {
+            CancelReply::RateLimited(asked_ms) => {
+                let wait_ms = asked_ms.min(CANCEL_HOLD_MS_MAX);
+                self.hold(Group::OrderCancel, wait_ms);
+                self.count(RestMark::RateLimited);
+                CancelReply::RateLimited(wait_ms)
+            }
+            CancelReply::Acknowledged => {
+                self.count(RestMark::Ok);
+                reply
+            }
+            CancelReply::LookUp
+            | CancelReply::Blocked
+            | CancelReply::Unauthorized
+            | CancelReply::Failed => {
+                self.count(RestMark::Refused);
+                reply
+            }
+        }
+    }
+
+    /// Reads, and repeats what failed for a reason that may pass.
+    async fn get<T>(
+        &self,
+        request: &Request,
+        decode: fn(&Reply<'_>) -> Result<T, ReadError>,
+    ) -> Result<T, ReadFailure> {
+        let mut repeats = 0;
+        loop {
+            self.permit(request.group, Urgency::Ordinary).await?;
+            let failure = match self.attempt(request, decode).await {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            if repeats >= self.shared.limits.retries_max || !may_pass(&failure) {
+                return Err(failure);
+            }
+            tokio::time::sleep(self.delay(repeats)).await;
+            repeats += 1;
+            self.shared.metrics.rest_retry(self.shared.clock.now());
+        }
+    }
+
+    /// Sends one GET and decodes its answer.
+    async fn attempt<T>(
+        &self,
+        request: &Request,
+        decode: fn(&Reply<'_>) -> Result<T, ReadError>,
+    ) -> Result<T, ReadFailure> {
+        let result = match self.send(request).await {
+            Ok(raw) => decode(&raw.reply()).map_err(ReadFailure::Answer),
+            Err(failure) => Err(failure),
+        };
+        if let Err(ReadFailure::Answer(ReadError::RateLimited { retry_after_ms })) = &result {
+            self.hold(request.group, *retry_after_ms);
+        }
+        self.count(mark_of(result.as_ref().err()));
+        result
+    }
+
+    /// Waits for a permit, but no longer than is worth it.
+    async fn permit(&self, group: Group, urgency: Urgency) -> Result<(), ReadFailure> {
+        let began = self.shared.clock.now();
+        loop {
+            let now = self.shared.clock.now();
+            let Err(until) = self.take(group, urgency, now) else {
+                return Ok(());
+            };
+            let wait_ms = until.ms_since(now).max(1);
+            if until.ms_since(began) > PERMIT_WAIT_MS_MAX {
+                return Err(ReadFailure::Held(wait_ms));
+            }
+            let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(1));
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn take(&self, group: Group, urgency: Urgency, now: Timestamp) -> Result<(), Timestamp> {
+        let mut pacing = self.pacing();
+        let Pacing {
+            overall, groups, ..
+        } = &mut *pacing;
+        let limits = groups.entry(group).or_insert_with(|| quotas::limits(group));
+        if group == Group::OrderCancel {
+            return limits.try_take(now, urgency);
+        }
+        if overall.free(now, Urgency::Ordinary) == 0 {
+            return overall.try_take(now);
+        }
+        limits.try_take(now, urgency)?;
+        overall.try_take(now)
+    }
+
+    fn hold(&self, group: Group, wait_ms: i64) {
+        let until = self.shared.clock.now().plus_ms(wait_ms);
+        let mut pacing = self.pacing();
+        let limits = pacing.groups.entry(group);
+        limits.or_insert_with(|| quotas::limits(group)).hold(until);
+    }
+
+    /// Full jitter below a ceiling that doubles.
+    fn delay(&self, repeats: u32) -> Duration {
+        let limits = &self.shared.limits;
+        let doubled = limits.delay_ms_base.saturating_mul(1 << repeats.min(16));
+        let ceiling = doubled.min(limits.delay_ms_max).max(1);
+        let ms = self.pacing().dice.between(0, ceiling);
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+    }
+
+    async fn send(&self, request: &Request) -> Result<Raw, ReadFailure> {
+        let shared = &self.shared;
+        let (method, time_out) = match request.method {
+            Method::Get => (reqwest::Method::GET, shared.limits.read),
+            Method::Delete => (reqwest::Method::DELETE, shared.limits.cancel),
+            // An order has its own port, behind the gate.
+            Method::Post => return Err(ReadFailure::Transport),
+        };
+        let url = format!("{}{}", shared.url, request.target());
+        let mut builder = shared.http.request(method, url).timeout(time_out);
+        if request.is_private() {
+            builder = builder.headers(self.signed()?);
+        }
+        let mut response = builder.send().await.map_err(|_| ReadFailure::Transport)?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok());
+        let retry_after_ms = retry_after_ms(retry_after, shared.clock.exchange_now());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|_| ReadFailure::Transport)? {
+            if body.len() + chunk.len() > BODY_BYTES_MAX {
+                return Err(ReadFailure::Transport);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Raw {
+            status,
+            retry_after_ms,
+            body,
+        })
+    }
+
+    fn signed(&self) -> Result<HeaderMap, ReadFailure> {
+        let signer = self.shared.keys.current().ok_or(ReadFailure::NoKeys)?;
+        let stamp = self.shared.stamps.next();
+        let mut headers = HeaderMap::new();
+        for (name, value) in signer.rest_headers(stamp.ms).expose() {
+            let mut value = HeaderValue::from_str(value).map_err(|_| ReadFailure::NoKeys)?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        Ok(headers)
+    }
+
+    fn count(&self, mark: RestMark) {
+        let now = self.shared.clock.now();
+        self.shared.metrics.rest_attempt(mark, now);
+    }
+
+    fn pacing(&self) -> MutexGuard<'_, Pacing> {
+        // Windows stay valid whatever happened to their last user.
+        self.shared.pacing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns whether the same question may get an answer a moment later.
+const fn may_pass(failure: &ReadFailure) -> bool {
+    match failure {
+        ReadFailure::Transport => true,
+        ReadFailure::Answer(error) => matches!(
+            error,
+            ReadError::Server(_) | ReadError::RateLimited { .. }
+        ),
+        ReadFailure::NoKeys | ReadFailure::Held(_) | ReadFailure::TooManyPages => false,
+    }
+}
+
+const fn mark_of(failure: Option<&ReadFailure>) -> RestMark {
+    match failure {
+        None => RestMark::Ok,
+        Some(ReadFailure::Answer(error)) => match error {
+            ReadError::RateLimited { .. } => RestMark::RateLimited,
+            ReadError::Server(_) | ReadError::Maintenance => RestMark::ServerError,
+            ReadError::Unauthorized | ReadError::Refused(_) | ReadError::Unexpected(_) => {
+                RestMark::Refused
+            }
+            ReadError::Unreadable(_) => RestMark::Unreadable,
+        },
+        Some(
+            ReadFailure::Transport
+            | ReadFailure::NoKeys
+            | ReadFailure::Held(_)
+            | ReadFailure::TooManyPages,
+        ) => RestMark::Transport,
+    }
+}
+
+#[cfg(test)]
+#[path = "reads_tests.rs"]
+mod tests;

@@ -1,0 +1,146 @@
+//! Two slow loops beside the trading: the exchange's clock and the exchange's rules.
+//!
+//! They run on the `rest` arbiter. What they learn is told to the cores; what they cannot learn blocks new risk.
+
+use crate::clock::{Clock, Offset};
+use crate::driver::reads::Reads;
+use crate::gate::{Flag, Gate};
+use crate::link::Sent;
+use crate::observer::{Eyes, Observed};
+use crate::system::{Links, Rulebook};
+use engine::ids::Symbol;
+use engine::instrument::RuleFacts;
+use engine::mode::{Mode, ModeCode, Scope};
+use engine::msg::{RiskIn, RouterIn, StrategyIn};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Time between two measurements of the clock; also keeps the read connection warm.
+const CLOCK_EVERY: Duration = Duration::from_secs(15);
+/// Time between two reads of the rules.
+const RULES_EVERY: Duration = Duration::from_secs(60);
+/// Wait after a failed read.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
+/// Samples of one clock measurement; the one with the shortest round trip counts.
+const CLOCK_SAMPLES: usize = 3;
+/// An offset that has not been renewed for this long is unknown, milliseconds.
+const OFFSET_AGE_MS_MAX: i64 = 120_000;
+
+/// What the loops work with.
+#[derive(Clone)]
+pub struct Upkeep {
+    /// The exchange.
+    pub rest: Reads,
+    /// Time.
+    pub clock: Clock,
+    /// Stable addresses.
+    pub links: Links,
+    /// Rules as far as they have been read.
+    pub rulebook: Rulebook,
+    /// The egress gate.
+    pub gate: Gate,
+    /// Status and log.
+    pub eyes: Eyes,
+    /// The configured pairs.
+    pub symbols: BTreeSet<Symbol>,
+    /// Offset at which new risk stops, milliseconds.
+    pub skew_ms_warn: i64,
+    /// Offset at which the kill switch trips, milliseconds.
+    pub skew_ms_kill: i64,
+}
+
+impl Upkeep {
+    /// Measures the clock for ever.
+    pub async fn watch_clock(self) {
+        let mut measured_at = self.clock.now();
+        loop {
+            let best = self.measure().await;
+            match best {
+                Some(offset) => {
+                    measured_at = self.clock.now();
+                    self.learn_offset(offset);
+                }
+                None if self.clock.now().ms_since(measured_at) > OFFSET_AGE_MS_MAX => self.lose_offset(),
+                None => {}
+            }
+            tokio::time::sleep(if best.is_some() { CLOCK_EVERY } else { RETRY_EVERY }).await;
+        }
+    }
+
+    /// Measures once; `None` if no answer came.
+    pub async fn measure(&self) -> Option<Offset> {
+        let mut best: Option<Offset> = None;
+        for _ in 0..CLOCK_SAMPLES {
+            let Ok(sample) = self.rest.clock_offset().await else { continue };
+            if best.is_none_or(|known| sample.bound_ms < known.bound_ms) {
+                best = Some(sample);
+            }
+        }
+        best
+    }
+
+    fn learn_offset(&self, offset: Offset) {
+        self.clock.set_offset(offset);
+        self.eyes.see(Observed::Offset(Some(offset.ms)));
+        if self.links.router.send(RouterIn::Offset(offset.ms)) != Sent::Delivered {
+            self.eyes.see(Observed::LinkTrouble("upkeep_to_router", "offset dropped"));
+        }
+        let skew_ms = offset.ms.abs();
+        if skew_ms >= self.skew_ms_kill {
+            self.gate.raise(Flag::Kill);
+            self.tell_risk(RiskIn::Raise(ModeCode::ClockSkew, Scope::Global, Mode::KillSwitch));
+        } else if skew_ms >= self.skew_ms_warn {
+            self.tell_risk(RiskIn::Raise(ModeCode::ClockSkew, Scope::Global, Mode::ObserveOnly));
+        } else {
+            self.tell_risk(RiskIn::Clear(ModeCode::ClockSkew, Scope::Global));
+        }
+    }
+
+    fn lose_offset(&self) {
+        self.clock.forget_offset();
+        self.eyes.see(Observed::Offset(None));
+        self.tell_risk(RiskIn::Raise(ModeCode::ClockSkew, Scope::Global, Mode::ObserveOnly));
+    }
+
+    /// Reads the rules for ever. A pair whose rules cannot be read keeps the last ones; one that never had any is not traded.
+    pub async fn watch_rules(self) {
+        loop {
+            let wait = match self.rest.exchange_info().await {
+                Ok(facts) => {
+                    facts.rows.iter().filter(|facts| self.symbols.contains(&facts.symbol)).for_each(|facts| self.learn_rules(facts));
+                    RULES_EVERY
+                }
+                Err(error) => {
+                    tracing::warn!(event = "rules_unreadable", error = %error);
+                    RETRY_EVERY
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn learn_rules(&self, facts: &RuleFacts) {
+        let rules = match facts.instrument() {
+            Ok(rules) => rules,
+            Err(error) => {
+                tracing::warn!(event = "rules_unusable", symbol = %facts.symbol, error = %error);
+                return;
+            }
+        };
+        if !self.rulebook.learn(rules) {
+            return;
+        }
+        tracing::info!(event = "rules_learnt", symbol = %rules.symbol, price_step = %rules.price_step, qty_step = %rules.qty_step,
+            value_min = %rules.value_min, is_trading = rules.is_trading);
+        self.tell_risk(RiskIn::Rules(rules));
+        if self.links.strategy.send(StrategyIn::Rules(rules)) != Sent::Delivered {
+            self.eyes.see(Observed::LinkTrouble("upkeep_to_strategy", "rules dropped"));
+        }
+    }
+
+    fn tell_risk(&self, message: RiskIn) {
+        if self.links.risk.send(message) != Sent::Delivered {
+            self.eyes.see(Observed::LinkTrouble("upkeep_to_risk", "message dropped"));
+        }
+    }
+}
