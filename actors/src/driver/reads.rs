@@ -235,7 +235,8 @@ impl Reads {
     /// # Errors
     /// Any [`ReadFailure`].
     pub async fn exchange_info(&self) -> Result<Rows<RuleFacts>, ReadFailure> {
-        self.get(&request::exchange_info(), public::exchange_info).await
+        self.get(&request::exchange_info(), public::exchange_info)
+            .await
     }
 
     /// Reads the ticker of a pair.
@@ -492,7 +493,10 @@ impl Reads {
 
     fn pacing(&self) -> MutexGuard<'_, Pacing> {
         // Windows stay valid whatever happened to their last user.
-        self.shared.pacing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .pacing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -500,10 +504,9 @@ impl Reads {
 const fn may_pass(failure: &ReadFailure) -> bool {
     match failure {
         ReadFailure::Transport => true,
-        ReadFailure::Answer(error) => matches!(
-            error,
-            ReadError::Server(_) | ReadError::RateLimited { .. }
-        ),
+        ReadFailure::Answer(error) => {
+            matches!(error, ReadError::Server(_) | ReadError::RateLimited { .. })
+        }
         ReadFailure::NoKeys | ReadFailure::Held(_) | ReadFailure::TooManyPages => false,
     }
 }

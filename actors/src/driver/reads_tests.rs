@@ -1,13 +1,13 @@
 //! The reading client against a scripted HTTP server on loopback.
 
 use super::*;
+use crate::metrics::Build;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::http::StatusCode;
 use axum::response::Response;
 use btcturk::sign::Signer;
-use crate::metrics::Build;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
@@ -25,12 +25,19 @@ struct Rig {
 
 fn answer(status: u16, body: &str) -> Response {
     let status = StatusCode::from_u16(status).expect("a status");
-    let response = Response::builder().status(status).header("Retry-After", "2");
-    response.body(Body::from(body.to_owned())).expect("a response")
+    let response = Response::builder()
+        .status(status)
+        .header("Retry-After", "2");
+    response
+        .body(Body::from(body.to_owned()))
+        .expect("a response")
 }
 
 fn data(rows: &str) -> Response {
-    answer(200, &format!(r#"{{"data":{rows},"success":true,"message":null,"code":0}}"#))
+    answer(
+        200,
+        &format!(r#"{{"data":{rows},"success":true,"message":null,"code":0}}"#),
+    )
 }
 
 fn order(id: i64) -> String {
@@ -47,15 +54,25 @@ async fn rig(script: Script) -> Rig {
         let n = count.fetch_add(1, Ordering::SeqCst);
         let signed = request.headers().contains_key("X-Signature");
         let target = request.uri().to_string();
-        let line = format!("{} {target} {}", request.method(), if signed { "signed" } else { "bare" });
+        let line = format!(
+            "{} {target} {}",
+            request.method(),
+            if signed { "signed" } else { "bare" }
+        );
         log.lock().expect("no panic").push(line);
         async move { script(n, &target) }
     });
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     tokio::spawn(async move { axum::serve(listener, app).await });
     let clock = Clock::manual(START);
-    let build = Build { version: "0", git_sha: "0", rustc: "0" };
+    let build = Build {
+        version: "0",
+        git_sha: "0",
+        rustc: "0",
+    };
     let metrics = Metrics::new(build, &[], START);
     let signer = Signer::new(KEY.into(), &SECRET.into()).expect("the pair signs");
     let reads = Reads::new(ReadParts {
@@ -65,10 +82,18 @@ async fn rig(script: Script) -> Rig {
         stamps: StampSource::new(clock.clone()),
         clock: clock.clone(),
         metrics: metrics.clone(),
-        limits: ReadLimits { delay_ms_base: 1, ..ReadLimits::default() },
+        limits: ReadLimits {
+            delay_ms_base: 1,
+            ..ReadLimits::default()
+        },
         seed: 1,
     });
-    Rig { reads: reads.expect("the TLS configuration fits"), clock, metrics, asked }
+    Rig {
+        reads: reads.expect("the TLS configuration fits"),
+        clock,
+        metrics,
+        asked,
+    }
 }
 
 impl Rig {
@@ -89,17 +114,33 @@ async fn private_reads_are_signed_and_public_ones_are_not() {
     })
     .await;
     let offset = rig.reads.clock_offset().await;
-    assert_eq!(offset, Ok(Offset { ms: 700, bound_ms: 1 }));
+    assert_eq!(
+        offset,
+        Ok(Offset {
+            ms: 700,
+            bound_ms: 1
+        })
+    );
     assert_eq!(rig.reads.open_orders().await, Ok(vec![]));
     assert_eq!(
         rig.asked(),
-        ["GET /api/v2/server/time bare", "GET /api/v1/openOrders signed"]
+        [
+            "GET /api/v2/server/time bare",
+            "GET /api/v1/openOrders signed"
+        ]
     );
 }
 
 #[tokio::test]
 async fn a_read_is_repeated_twice_and_each_repeat_is_counted() {
-    let rig = rig(|n, _| if n < 2 { answer(502, "<html>") } else { data(r#"{"asks":[],"bids":[]}"#) }).await;
+    let rig = rig(|n, _| {
+        if n < 2 {
+            answer(502, "<html>")
+        } else {
+            data(r#"{"asks":[],"bids":[]}"#)
+        }
+    })
+    .await;
     assert_eq!(rig.reads.open_orders().await, Ok(vec![]));
     assert_eq!(rig.asked().len(), 3);
     let text = rig.metrics.render(START);
@@ -126,7 +167,9 @@ async fn a_read_that_keeps_failing_is_failed_and_what_cannot_pass_is_not_repeate
 #[tokio::test]
 async fn a_429_silences_its_group_and_no_other() {
     let rig = rig(|_, target| match target {
-        "/api/v1/users/balances" => answer(429, r#"{"message":"TOO_MANY_REQUESTS","success":false}"#),
+        "/api/v1/users/balances" => {
+            answer(429, r#"{"message":"TOO_MANY_REQUESTS","success":false}"#)
+        }
         _ => data("[]"),
     })
     .await;
@@ -149,14 +192,26 @@ async fn a_429_silences_its_group_and_no_other() {
             }),
         }),
     };
-    let limited = ReadError::RateLimited { retry_after_ms: 2_000 };
+    let limited = ReadError::RateLimited {
+        retry_after_ms: 2_000,
+    };
     assert_eq!(reads.balances().await, Err(ReadFailure::Answer(limited)));
     let until = rig.clock.now().plus_ms(2_000);
-    assert_eq!(reads.take(Group::Balances, Urgency::Ordinary, rig.clock.now()), Err(until));
+    assert_eq!(
+        reads.take(Group::Balances, Urgency::Ordinary, rig.clock.now()),
+        Err(until)
+    );
     assert_eq!(reads.trades(START).await, Ok(vec![]));
     rig.clock.advance_ms(2_000);
-    assert_eq!(reads.take(Group::Balances, Urgency::Ordinary, rig.clock.now()), Ok(()));
-    assert!(rig.metrics.render(START).contains("btcbot_rest_requests_total{outcome=\"rate_limited\"} 1\n"));
+    assert_eq!(
+        reads.take(Group::Balances, Urgency::Ordinary, rig.clock.now()),
+        Ok(())
+    );
+    assert!(
+        rig.metrics
+            .render(START)
+            .contains("btcbot_rest_requests_total{outcome=\"rate_limited\"} 1\n")
+    );
 }
 
 #[tokio::test]
@@ -175,7 +230,14 @@ async fn a_history_reads_every_page_once_and_a_bad_page_fails_it_all() {
     assert_eq!(rows.len(), 1_010);
     assert!(whole.asked()[1].contains("page=2"));
 
-    let cut = rig(|n, _| if n == 0 { page(0, 1_000) } else { answer(200, "[{") }).await;
+    let cut = rig(|n, _| {
+        if n == 0 {
+            page(0, 1_000)
+        } else {
+            answer(200, "[{")
+        }
+    })
+    .await;
     assert!(cut.reads.history(pair(), START).await.is_err());
 
     let deaf = rig(|_, _| page(0, 1_000)).await;
@@ -188,18 +250,31 @@ async fn a_history_reads_every_page_once_and_a_bad_page_fails_it_all() {
 #[tokio::test]
 async fn a_cancel_is_asked_once_whatever_is_answered() {
     let rig = rig(|n, _| match n {
-        0 => answer(200, r#"{"success":true,"message":"SUCCESS","code":0,"data":null}"#),
+        0 => answer(
+            200,
+            r#"{"success":true,"message":"SUCCESS","code":0,"data":null}"#,
+        ),
         1 => answer(500, ""),
         _ => answer(429, "busy"),
     })
     .await;
     let reads = &rig.reads;
     let id = OrderId(7);
-    assert_eq!(reads.delete_order(id, Urgency::Ordinary).await, CancelReply::Acknowledged);
-    assert_eq!(reads.delete_order(id, Urgency::Ordinary).await, CancelReply::Failed);
+    assert_eq!(
+        reads.delete_order(id, Urgency::Ordinary).await,
+        CancelReply::Acknowledged
+    );
+    assert_eq!(
+        reads.delete_order(id, Urgency::Ordinary).await,
+        CancelReply::Failed
+    );
     let held = CancelReply::RateLimited(2_000);
     assert_eq!(reads.delete_order(id, Urgency::Ordinary).await, held);
-    assert_eq!(reads.delete_order(id, Urgency::Reserved).await, held, "not even asked");
+    assert_eq!(
+        reads.delete_order(id, Urgency::Reserved).await,
+        held,
+        "not even asked"
+    );
     assert_eq!(rig.asked(), ["DELETE /api/v1/order?id=7 signed"; 3]);
 }
 
@@ -208,7 +283,10 @@ async fn without_keys_nothing_private_is_asked() {
     let rig = rig(|_, _| data("[]")).await;
     rig.reads.shared.keys.replace(None);
     assert_eq!(rig.reads.balances().await, Err(ReadFailure::NoKeys));
-    assert_eq!(rig.reads.delete_order(OrderId(1), Urgency::Reserved).await, CancelReply::Failed);
+    assert_eq!(
+        rig.reads.delete_order(OrderId(1), Urgency::Reserved).await,
+        CancelReply::Failed
+    );
     assert_eq!(rig.asked(), Vec::<String>::new());
 }
 

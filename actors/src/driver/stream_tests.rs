@@ -17,7 +17,11 @@ type Server = WebSocketStream<TcpStream>;
 
 fn parts(url: &str) -> StreamParts {
     let signer = Signer::new(KEY.into(), &SECRET.into()).expect("the pair signs");
-    let build = Build { version: "0", git_sha: "0", rustc: "0" };
+    let build = Build {
+        version: "0",
+        git_sha: "0",
+        rustc: "0",
+    };
     StreamParts {
         endpoint: Endpoint::parse(url).expect("loopback"),
         tls: crate::driver::tls::client_config(),
@@ -58,25 +62,35 @@ fn pair() -> Symbol {
 #[tokio::test]
 async fn frames_come_in_order_and_the_end_is_reported_once() {
     let (mut stream, metrics) = session_with(|mut server| async move {
-        for text in [r#"[991,{"type":991,"current":"5.1.0","min":"2.3.0"}]"#, TRADE, "nonsense"] {
+        for text in [
+            r#"[991,{"type":991,"current":"5.1.0","min":"2.3.0"}]"#,
+            TRADE,
+            "nonsense",
+        ] {
             server.send(Message::text(text)).await.expect("open");
         }
-        server.send(Message::binary(vec![1, 2, 3])).await.expect("open");
+        server
+            .send(Message::binary(vec![1, 2, 3]))
+            .await
+            .expect("open");
         server.close(None).await.expect("open");
     })
     .await;
     let values = rest(&mut stream).await;
-    assert!(matches!(
-        &values[..],
-        [
-            FeedIn::Connected,
-            FeedIn::Version,
-            FeedIn::Market(MarketEvent::Trade(_)),
-            FeedIn::Unreadable,
-            FeedIn::Unreadable,
-            FeedIn::Disconnected,
-        ]
-    ), "{values:?}");
+    assert!(
+        matches!(
+            &values[..],
+            [
+                FeedIn::Connected,
+                FeedIn::Version,
+                FeedIn::Market(MarketEvent::Trade(_)),
+                FeedIn::Unreadable,
+                FeedIn::Unreadable,
+                FeedIn::Disconnected,
+            ]
+        ),
+        "{values:?}"
+    );
     let text = metrics.render(START);
     assert!(text.contains("btcbot_ws_frames_total{type=\"unreadable\"} 2\n"));
     assert!(text.contains("btcbot_ws_up 0\n"));
@@ -107,10 +121,24 @@ async fn commands_are_written_as_frames() {
     assert_eq!(rest(&mut stream).await, [FeedIn::Disconnected]);
     let texts = told.await.expect("the server ends");
     assert_eq!(texts.len(), 3, "{texts:?}");
-    assert!(texts[0].contains("obdiff") && texts[0].contains("\"join\":true"), "{}", texts[0]);
-    assert!(texts[1].contains("trade") && texts[1].contains("\"join\":false"), "{}", texts[1]);
-    assert!(texts[2].starts_with("[114,") && texts[2].contains(KEY), "a login");
-    assert!(stream.command(Command::Login).is_err(), "the session is gone");
+    assert!(
+        texts[0].contains("obdiff") && texts[0].contains("\"join\":true"),
+        "{}",
+        texts[0]
+    );
+    assert!(
+        texts[1].contains("trade") && texts[1].contains("\"join\":false"),
+        "{}",
+        texts[1]
+    );
+    assert!(
+        texts[2].starts_with("[114,") && texts[2].contains(KEY),
+        "a login"
+    );
+    assert!(
+        stream.command(Command::Login).is_err(),
+        "the session is gone"
+    );
 }
 
 #[tokio::test]
@@ -121,19 +149,29 @@ async fn an_oversized_frame_ends_the_session() {
         while server.next().await.is_some_and(|message| message.is_ok()) {}
     })
     .await;
-    assert_eq!(rest(&mut stream).await, [FeedIn::Connected, FeedIn::Disconnected]);
+    assert_eq!(
+        rest(&mut stream).await,
+        [FeedIn::Connected, FeedIn::Disconnected]
+    );
 }
 
 #[tokio::test]
 async fn a_ping_is_answered_and_is_no_frame() {
     let (tell, told) = oneshot::channel();
     let (mut stream, _) = session_with(|mut server| async move {
-        server.send(Message::Ping(vec![7].into())).await.expect("open");
+        server
+            .send(Message::Ping(vec![7].into()))
+            .await
+            .expect("open");
         let answer = server.next().await;
-        tell.send(matches!(answer, Some(Ok(Message::Pong(_))))).expect("the test listens");
+        tell.send(matches!(answer, Some(Ok(Message::Pong(_)))))
+            .expect("the test listens");
     })
     .await;
-    assert_eq!(rest(&mut stream).await, [FeedIn::Connected, FeedIn::Disconnected]);
+    assert_eq!(
+        rest(&mut stream).await,
+        [FeedIn::Connected, FeedIn::Disconnected]
+    );
     assert!(told.await.expect("the server ends"));
 }
 
@@ -152,7 +190,9 @@ async fn a_slow_reader_loses_nothing() {
         tokio::task::yield_now().await;
     }
     let values = rest(&mut stream).await;
-    let trades = values.iter().filter(|value| matches!(value, FeedIn::Market(_)));
+    let trades = values
+        .iter()
+        .filter(|value| matches!(value, FeedIn::Market(_)));
     assert_eq!(trades.count(), COUNT);
 }
 
