@@ -134,7 +134,7 @@ impl Ledger {
             return false;
         }
         self.change(now, account, asset, |held| {
-            held.free = held.free - amount;
+            held.free -= amount;
             held.locked += amount;
         });
         true
@@ -143,7 +143,7 @@ impl Ledger {
     /// Moves locked money back into the free part.
     pub fn release(&mut self, now: Timestamp, account: AccountIndex, asset: Asset, amount: Amount) {
         self.change(now, account, asset, |held| {
-            held.locked = held.locked - amount;
+            held.locked -= amount;
             held.free += amount;
         });
     }
@@ -156,7 +156,7 @@ impl Ledger {
         asset: Asset,
         paid: Amount,
     ) {
-        self.change(now, account, asset, |held| held.locked = held.locked - paid);
+        self.change(now, account, asset, |held| held.locked -= paid);
     }
 
     /// Credits what a fill brought; it is free at once, but cannot be spent before it settles.
@@ -170,7 +170,7 @@ impl Ledger {
     /// Lets credited money be spent.
     pub fn settle(&mut self, account: AccountIndex, asset: Asset, amount: Amount) {
         let held = self.purses[account.0].balances.entry(asset).or_default();
-        held.unsettled = held.unsettled - amount;
+        held.unsettled -= amount;
         assert!(
             !held.unsettled.is_negative(),
             "no more settles than was credited"

@@ -4,7 +4,7 @@
 //! around it, still without a socket. [`server`] alone knows tokio: it moves bytes between sockets and a venue.
 //! Nothing here was measured on the real exchange; every choice names its source in exchange-protocol.md.
 #![forbid(unsafe_code)]
-#![warn(missing_docs, clippy::missing_panics_doc)]
+#![warn(missing_docs, clippy::missing_errors_doc)]
 #![deny(
     clippy::wildcard_enum_match_arm,
     clippy::match_wildcard_for_single_variants,

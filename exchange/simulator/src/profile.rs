@@ -456,9 +456,12 @@ mod tests {
 
     #[test]
     fn an_unknown_name_suggests_the_nearest() {
-        let nearest = |setting: &str| match Profile::faithful().set(setting).unwrap_err() {
-            ProfileError::UnknownName { nearest, .. } => nearest,
-            other => panic!("{other}"),
+        let nearest = |setting: &str| {
+            let refused = Profile::faithful().set(setting).unwrap_err();
+            let ProfileError::UnknownName { nearest, .. } = refused else {
+                panic!("{refused}");
+            };
+            nearest
         };
         assert_eq!(nearest("drop_431=0.05"), Some("fault.drop_432"));
         assert_eq!(nearest("fault.replylost=0.05"), Some("fault.reply_lost"));

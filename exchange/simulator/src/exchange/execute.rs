@@ -250,7 +250,7 @@ impl Exchange {
             .orders
             .get_mut(&fill.order_id)
             .expect("a fill has an order");
-        order.reserved = order.reserved - given.1;
+        order.reserved -= given.1;
         assert!(
             !order.reserved.is_negative(),
             "a reservation covers its fills"

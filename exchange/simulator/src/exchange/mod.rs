@@ -45,7 +45,7 @@ pub const FILLS_KEPT_MAX: usize = 200_000;
 /// Client ids whose submits are counted; later ones are not.
 pub const CLIENT_IDS_COUNTED_MAX: usize = 1_000_000;
 /// Virtual time that the market runs before the doors open, so that there are trades to show.
-const WARM_UP_MS: i64 = 20_000;
+const WARM_UP_MS: i64 = 10_000;
 
 /// An account and what it starts with. The secret is an example value, never one of the live exchange.
 #[derive(Clone, Debug)]

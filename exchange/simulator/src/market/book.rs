@@ -8,6 +8,7 @@ use engine::ids::OrderId;
 use engine::market::{Level, Side};
 use engine::money::{Amount, Price, Qty};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
 /// Orders that may rest at one price; one more is a fault of this simulator's sizing.
 pub const ORDERS_PER_LEVEL_MAX: usize = 10_000;
@@ -120,11 +121,22 @@ impl Book {
         queue.into_iter().flat_map(|queue| queue.orders.iter())
     }
 
-    /// Returns every order at rest on a side, in order of price.
-    pub fn resting(&self, side: Side) -> impl Iterator<Item = (Price, &Resting)> {
-        self.side(side)
-            .iter()
-            .flat_map(|(price, queue)| queue.orders.iter().map(|order| (*price, order)))
+    /// Returns the orders at rest at prices better than `price`, in order of price.
+    pub fn better_than(&self, side: Side, price: Price) -> impl Iterator<Item = (Price, &Resting)> {
+        let range = match side {
+            Side::Buy => (Bound::Excluded(price), Bound::Unbounded),
+            Side::Sell => (Bound::Unbounded, Bound::Excluded(price)),
+        };
+        orders_of(self.side(side).range(range))
+    }
+
+    /// Returns the orders at rest at prices worse than `price`, in order of price.
+    pub fn worse_than(&self, side: Side, price: Price) -> impl Iterator<Item = (Price, &Resting)> {
+        let range = match side {
+            Side::Buy => (Bound::Unbounded, Bound::Excluded(price)),
+            Side::Sell => (Bound::Excluded(price), Bound::Unbounded),
+        };
+        orders_of(self.side(side).range(range))
     }
 
     /// Puts an order behind the others of its price.
@@ -213,6 +225,12 @@ impl Book {
             Side::Sell => &mut self.asks,
         }
     }
+}
+
+fn orders_of<'a>(
+    levels: impl Iterator<Item = (&'a Price, &'a Queue)>,
+) -> impl Iterator<Item = (Price, &'a Resting)> {
+    levels.flat_map(|(price, queue)| queue.orders.iter().map(|order| (*price, order)))
 }
 
 /// Returns whether a taker of `side` with this limit accepts the price.

@@ -3,7 +3,7 @@
 //! Only plans; the exchange carries the plan out on the same book that accounts trade on. The mid swings around a
 //! slow anchor by tens of basis points within seconds, so that a quiet demo still has fills.
 
-use super::book::{Book, Owner};
+use super::book::{Book, Owner, Resting};
 use super::pair::Pair;
 use engine::dice::Dice;
 use engine::ids::OrderId;
@@ -135,17 +135,15 @@ impl Crowd {
             LADDER_LEVELS_MAX * pair.grid.units(),
         );
         let mut stale = Qty::ZERO;
-        for (price, order) in book.resting(side) {
-            let too_good = beyond(side, price, quote);
-            let too_far = beyond(side, far, price);
+        for (price, order) in book.better_than(side, quote) {
             match order.owner {
-                Owner::Crowd if too_good || too_far => acts.push(CrowdAct::Withdraw {
-                    side,
-                    price,
-                    id: order.id,
-                }),
-                Owner::Account(_) if too_good => stale += order.left,
-                Owner::Crowd | Owner::Account(_) => {}
+                Owner::Crowd => acts.push(withdrawal(side, price, order)),
+                Owner::Account(_) => stale += order.left,
+            }
+        }
+        for (price, order) in book.worse_than(side, far) {
+            if order.owner == Owner::Crowd {
+                acts.push(withdrawal(side, price, order));
             }
         }
         if stale.is_positive() {
@@ -181,11 +179,7 @@ impl Crowd {
                 if !resized.contains(&step) {
                     continue;
                 }
-                acts.push(CrowdAct::Withdraw {
-                    side,
-                    price,
-                    id: order.id,
-                });
+                acts.push(withdrawal(side, price, order));
             }
             let qty = sized(pair, price, LEVEL_PERCENT, dice);
             acts.push(CrowdAct::Rest { side, price, qty });
@@ -208,12 +202,9 @@ fn shift(price: Price, side: Side, units: i64) -> Price {
     Price::from_units((price.units() + signed).max(1))
 }
 
-/// Returns whether `price` is better than `other` from the view of the other side's takers.
-fn beyond(side: Side, price: Price, other: Price) -> bool {
-    match side {
-        Side::Buy => price > other,
-        Side::Sell => price < other,
-    }
+fn withdrawal(side: Side, price: Price, order: &Resting) -> CrowdAct {
+    let id = order.id;
+    CrowdAct::Withdraw { side, price, id }
 }
 
 fn sized(pair: &Pair, price: Price, percent: (i64, i64), dice: &mut Dice) -> Qty {
