@@ -18,18 +18,21 @@ const COMMAND: &str = "config";
 /// Wider values and origins do not widen their column; they push their own line.
 const COLUMN_WIDTH_MAX: usize = 48;
 
+/// What a machine reads and what a person reads.
+type Answer = (Report, String);
+
 /// Checks or shows the configuration.
 ///
 /// # Errors
 /// Exit 78, 77 or 2 with every problem, and 1 if standard output fails.
 pub fn config(args: &ConfigArgs) -> Outcome {
-    let (view, good): (&ConfigView, fn(&Loaded) -> (Report, String)) = match &args.action {
+    let (view, answer): (&ConfigView, fn(&Loaded) -> Answer) = match &args.action {
         ConfigAction::Check(view) => (view, checked),
         ConfigAction::Show(view) => (view, shown),
     };
     match load::load(resolve::sources(&view.source, Forced::default())?) {
         Ok(loaded) => {
-            let (report, text) = good(&loaded);
+            let (report, text) = answer(&loaded);
             report.print(view.json, &text)?;
             Ok(Exit::Ok)
         }
@@ -71,7 +74,7 @@ fn problems(errors: &ConfigErrors) -> Report {
     }
 }
 
-fn checked(loaded: &Loaded) -> (Report, String) {
+fn checked(loaded: &Loaded) -> Answer {
     let assessment = assess(loaded, Clock::start().now());
     let warnings = warnings(loaded, &assessment);
     let text = check_text(loaded, &assessment, &warnings);
@@ -145,7 +148,7 @@ fn reasons(text: &mut String, reasons: &[BlockReason]) {
     }
 }
 
-fn shown(loaded: &Loaded) -> (Report, String) {
+fn shown(loaded: &Loaded) -> Answer {
     let rows = loaded.show();
     let data = json!({
         "hash": loaded.config_hash(),

@@ -107,21 +107,37 @@ const CHECKS: &[Check] = &[
     row("config", "files", Look::Configured(settings::files)),
     row("config", "limits", Look::Configured(settings::limits)),
     row("policy", "arming", Look::Configured(settings::arming)),
-    row("policy", "acknowledgement", Look::Configured(settings::acknowledgement)),
+    row(
+        "policy",
+        "acknowledgement",
+        Look::Configured(settings::acknowledgement),
+    ),
     row("policy", "kill_latch", Look::Configured(state::kill_latch)),
     row("secrets", "present", Look::Configured(settings::present)),
     row("secrets", "scopes", Look::Configured(settings::scopes)),
     row("secrets", "age", Look::Configured(settings::age)),
-    row("secrets", "file_mode", Look::Configured(settings::file_mode)),
+    row(
+        "secrets",
+        "file_mode",
+        Look::Configured(settings::file_mode),
+    ),
     row("secrets", "source", Look::Configured(settings::source)),
-    row("secrets", "dotenv_mode", Look::Configured(settings::dotenv_mode)),
+    row(
+        "secrets",
+        "dotenv_mode",
+        Look::Configured(settings::dotenv_mode),
+    ),
     row("clock", "synchronised", Look::Host(host::synchronised)),
     row("clock", "offset", Look::Online(remote::offset)),
     row("network", "proxy", Look::Host(host::proxy)),
     row("network", "rest", Look::Online(remote::rest)),
     row("network", "stream", Look::Online(remote::stream)),
     row("exchange", "symbols", Look::Online(remote::symbols)),
-    row("account", "private_read", Look::Online(remote::private_read)),
+    row(
+        "account",
+        "private_read",
+        Look::Online(remote::private_read),
+    ),
     row("account", "open_orders", Look::Online(remote::open_orders)),
     row("state", "directory", Look::Configured(state::directory)),
     row("state", "journal", Look::Configured(state::journal)),
@@ -132,7 +148,11 @@ const CHECKS: &[Check] = &[
     row("disk", "space", Look::Host(host::space)),
     row("disk", "writable", Look::Host(host::writable)),
     row("observability", "bind", Look::Configured(settings::bind)),
-    row("observability", "exporter", Look::Configured(settings::exporter)),
+    row(
+        "observability",
+        "exporter",
+        Look::Configured(settings::exporter),
+    ),
     row("observability", "scrape", Look::Online(remote::scrape)),
 ];
 
@@ -267,7 +287,10 @@ fn text(rows: &[Row<'_>], verdict: Verdict) -> String {
     for (check, finding) in rows {
         let name = format!("{}/{}", check.category, check.name);
         let detail = finding.detail.replace('\n', "\n      ");
-        text.push_str(&format!("{:4}  {name:24}  {detail}\n", finding.status.as_str()));
+        text.push_str(&format!(
+            "{:4}  {name:24}  {detail}\n",
+            finding.status.as_str()
+        ));
         if !finding.fix.is_empty() {
             text.push_str(&format!("      -> {}\n", finding.fix));
         }

@@ -106,8 +106,7 @@ impl Host {
             core_bytes: getrlimit(Resource::Core).current,
             is_synchronised: Path::new(SYSTEMD).exists().then(synchronised),
             free_bytes,
-            is_network_disk: usage
-                .is_some_and(|usage| usage.f_type == rustix::fs::NFS_SUPER_MAGIC),
+            is_network_disk: usage.is_some_and(|usage| usage.f_type == rustix::fs::NFS_SUPER_MAGIC),
             is_writable: rustix::fs::access(disk, Access::WRITE_OK).is_ok(),
             locks: std::fs::read_to_string(LOCKS).unwrap_or_default(),
         }
@@ -117,10 +116,12 @@ impl Host {
     ///
     /// Reading the kernel's list instead of trying the lock: a trial could make a bot that starts at the same moment
     /// believe that another one runs.
-    pub(super) fn holder(&self, inode: u64) -> Option<u32> {
+    pub(super) fn holder(&self, inode: u64) -> Option<i64> {
         self.locks.lines().find_map(|line| {
             let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-            let place = fields.iter().find(|field| field.matches(':').count() == 2)?;
+            let place = fields
+                .iter()
+                .find(|field| field.matches(':').count() == 2)?;
             let held: u64 = place.rsplit(':').next()?.parse().ok()?;
             let pid = fields.get(4)?.parse().ok()?;
             (held == inode && fields.get(1) != Some(&"->")).then_some(pid)
@@ -146,6 +147,6 @@ mod tests {
         let look = || Host::look(Path::new("/"));
         assert_eq!(look().holder(inode), None);
         file.lock().expect("nobody holds it");
-        assert_eq!(look().holder(inode), Some(std::process::id()));
+        assert_eq!(look().holder(inode), Some(i64::from(std::process::id())));
     }
 }

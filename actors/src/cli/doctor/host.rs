@@ -68,7 +68,10 @@ pub(super) fn core_dumps(facts: &Facts) -> Finding {
 
 pub(super) fn space(facts: &Facts) -> Finding {
     let Some(free) = facts.host.free_bytes else {
-        return Finding::fail("the free space cannot be read", "check the disk of state.dir");
+        return Finding::fail(
+            "the free space cannot be read",
+            "check the disk of state.dir",
+        );
     };
     let detail = format!("{} MiB free", free >> 20);
     let fix = "make room on the disk of state.dir";

@@ -39,7 +39,11 @@ pub(super) fn files(facts: &Facts, loaded: &Loaded) -> Finding {
         let detail = format!("{} belongs to another user", foreign.join(", "));
         return Finding::warn(detail, format!("chown {} the file", facts.host.uid));
     }
-    let read: Vec<&str> = loaded.files().iter().map(|file| file.path.as_str()).collect();
+    let read: Vec<&str> = loaded
+        .files()
+        .iter()
+        .map(|file| file.path.as_str())
+        .collect();
     if read.is_empty() {
         Finding::ok("no file: defaults and environment")
     } else {
@@ -65,9 +69,15 @@ pub(super) fn arming(facts: &Facts, loaded: &Loaded) -> Finding {
     let assessment = assess(loaded, facts.clock.now());
     let venue = assessment.venue.as_str();
     if assessment.is_armed() {
-        return Finding::ok(format!("venue {venue}: would arm, orders reach the exchange"));
+        return Finding::ok(format!(
+            "venue {venue}: would arm, orders reach the exchange"
+        ));
     }
-    let codes: Vec<&str> = assessment.reasons.iter().map(|reason| reason.code()).collect();
+    let codes: Vec<&str> = assessment
+        .reasons
+        .iter()
+        .map(|reason| reason.code())
+        .collect();
     Finding::ok(format!("venue {venue}: would not arm: {}", codes.join(" ")))
 }
 
@@ -92,7 +102,11 @@ pub(super) fn present(_: &Facts, loaded: &Loaded) -> Finding {
     if loaded.settings().safety.dry_run && !secrets.any() {
         return Finding::skip("no key; a dry run needs none");
     }
-    for_live(loaded, "no complete key pair", BlockReason::CredentialsMissing)
+    for_live(
+        loaded,
+        "no complete key pair",
+        BlockReason::CredentialsMissing,
+    )
 }
 
 pub(super) fn scopes(_: &Facts, loaded: &Loaded) -> Finding {
@@ -104,7 +118,11 @@ pub(super) fn scopes(_: &Facts, loaded: &Loaded) -> Finding {
     if scopes.contains(&Scope::Read) && scopes.contains(&Scope::Trade) {
         Finding::ok("read and trade, as declared")
     } else {
-        for_live(loaded, "read or trade is not declared", BlockReason::ScopeMissing)
+        for_live(
+            loaded,
+            "read or trade is not declared",
+            BlockReason::ScopeMissing,
+        )
     }
 }
 
@@ -115,9 +133,11 @@ pub(super) fn age(facts: &Facts, loaded: &Loaded) -> Finding {
     match key_age(loaded, facts.clock.now()) {
         KeyAge::Fresh => Finding::ok("young enough"),
         KeyAge::Ageing => Finding::warn("beyond 80 % of its greatest age", "make a new key"),
-        KeyAge::Expired => {
-            for_live(loaded, "beyond its greatest age", BlockReason::SecretAgeExpired)
-        }
+        KeyAge::Expired => for_live(
+            loaded,
+            "beyond its greatest age",
+            BlockReason::SecretAgeExpired,
+        ),
         KeyAge::Unknown => for_live(
             loaded,
             "nobody knows how old the key is",
@@ -180,6 +200,9 @@ pub(super) fn exporter(_: &Facts, loaded: &Loaded) -> Finding {
     if is_on {
         Finding::ok("prometheus")
     } else {
-        Finding::warn("no metrics are exported", "set OBSERVABILITY_ENABLED=true and OBSERVABILITY_METRICS_EXPORTER=prometheus")
+        Finding::warn(
+            "no metrics are exported",
+            "set OBSERVABILITY_ENABLED=true and OBSERVABILITY_METRICS_EXPORTER=prometheus",
+        )
     }
 }

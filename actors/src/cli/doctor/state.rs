@@ -31,7 +31,10 @@ pub(super) fn kill_latch(facts: &Facts, _: &Loaded) -> Finding {
         ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::ok("not set"),
         Err(error) => Finding::fail(
-            format!("{} cannot be read and counts as set: {error}", path.display()),
+            format!(
+                "{} cannot be read and counts as set: {error}",
+                path.display()
+            ),
             "make the state directory readable for this user",
         ),
     }
@@ -88,10 +91,16 @@ pub(super) fn journal(facts: &Facts, loaded: &Loaded) -> Finding {
     }
     if meta.len() > COPY_BYTES_MAX {
         let detail = format!("{} is too long to be checked here", path.display());
-        return Finding::warn(detail, "stop the bot and start it: a start checks all of it");
+        return Finding::warn(
+            detail,
+            "stop the bot and start it: a start checks all of it",
+        );
     }
     match verified_copy(&dir, venue) {
-        Ok(records) => Finding::ok(format!("{}: {records} records, chain intact", path.display())),
+        Ok(records) => Finding::ok(format!(
+            "{}: {records} records, chain intact",
+            path.display()
+        )),
         Err(error) => unusable(&path, &error),
     }
 }
@@ -99,7 +108,9 @@ pub(super) fn journal(facts: &Facts, loaded: &Loaded) -> Finding {
 fn missing(path: &Path, venue: Venue) -> Finding {
     let detail = format!("{} does not exist", path.display());
     match venue {
-        Venue::Dry | Venue::Demo => Finding::ok(format!("{detail} yet; the first dry run makes it")),
+        Venue::Dry | Venue::Demo => {
+            Finding::ok(format!("{detail} yet; the first dry run makes it"))
+        }
         Venue::Live => Finding::fail(
             detail,
             "first start: btcbot init --live; if there was one before, restore or recover it",
