@@ -185,7 +185,7 @@ impl Exchange {
         &self.profile
     }
 
-    /// Lends the switches for a change; rates and lags take effect at once, fees with the next order.
+    /// Lends the switches for a change: it takes effect at once, except that fees stay those of the start.
     pub fn profile_mut(&mut self) -> &mut Profile {
         &mut self.profile
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 /// Orders that may rest at one price; one more is a fault of this simulator's sizing.
-pub const ORDERS_PER_LEVEL_MAX: usize = 10_000;
+pub const ORDERS_PER_LEVEL_MAX: usize = 100_000;
 
 /// Who an order belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -126,33 +126,31 @@ impl Crowd {
         }
     }
 
-    /// The makers leave levels that are too good or too far, then somebody takes what accounts still offer there.
+    /// The makers leave levels that are too good or too far. Somebody takes what accounts offer beyond the mid;
+    /// what they offer inside the spread waits for a taker.
     fn withdraw(&self, side: Side, pair: &Pair, book: &Book, acts: &mut Vec<CrowdAct>) {
-        let quote = self.quote(side, pair);
+        let (quote, mid) = (self.quote(side, pair), self.mid(pair));
         let far = shift(
             quote,
             side.opposite(),
             LADDER_LEVELS_MAX * pair.grid.units(),
         );
-        let mut stale = Qty::ZERO;
-        for (price, order) in book.better_than(side, quote) {
-            match order.owner {
-                Owner::Crowd => acts.push(withdrawal(side, price, order)),
-                Owner::Account(_) => stale += order.left,
-            }
-        }
-        for (price, order) in book.worse_than(side, far) {
-            if order.owner == Owner::Crowd {
-                acts.push(withdrawal(side, price, order));
-            }
-        }
-        if stale.is_positive() {
-            // One unit beyond the quote: what rests at the quote itself is fair.
-            let limit = shift(quote, side, 1);
+        let of_crowd = |(price, order): (Price, &Resting)| match order.owner {
+            Owner::Crowd => Some(withdrawal(side, price, order)),
+            Owner::Account(_) => None,
+        };
+        acts.extend(book.better_than(side, quote).filter_map(of_crowd));
+        acts.extend(book.worse_than(side, far).filter_map(of_crowd));
+        let of_accounts = |(_, order): (Price, &Resting)| match order.owner {
+            Owner::Crowd => None,
+            Owner::Account(_) => Some(order.left),
+        };
+        let qty: Qty = book.better_than(side, mid).filter_map(of_accounts).sum();
+        if qty.is_positive() {
             acts.push(CrowdAct::Take {
                 side: side.opposite(),
-                limit,
-                qty: stale,
+                limit: shift(mid, side, 1),
+                qty,
             });
         }
     }

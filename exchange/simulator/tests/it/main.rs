@@ -1,8 +1,8 @@
 //! The simulated exchange as its users see it: in virtual time through the core and its fronts, and over sockets.
 
-mod books;
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod books;
 mod faults;
 mod orders;
 mod rest;

@@ -245,3 +245,33 @@ fn two_hundred_messages_a_second_are_the_limit() {
     venue.receive(START.plus_ms(2_500), id, "[999,{}]");
     assert_eq!(venue.cut_reason(id), Some(Cut::TooManyMessages));
 }
+
+#[test]
+fn every_frame_is_one_that_the_codec_knows_and_would_write_the_same() {
+    let mut venue = venue(&["long_amounts=0.5"]);
+    let id = venue.connect(START, IP).unwrap();
+    venue.receive(START, id, signer(EXAMPLE_KEY).ws_login(START.ms()).expose());
+    for channel in ["obdiff", "orderbook", "trade", "ticker"] {
+        venue.receive(START, id, &join(channel, "SOLTRY", true));
+    }
+    venue.receive(START, id, &join("ticker", "all", true));
+    let order = crossing_buy(venue.exchange(), "0.3", "mine");
+    let exchange = venue.exchange_mut();
+    exchange.submit(START, ME, &order).unwrap();
+    let far = far_buy(exchange, "far");
+    let far = exchange.submit(START, ME, &far).unwrap().id;
+    exchange.cancel(START.plus_ms(100), ME, far).unwrap();
+    venue.advance(START.plus_ms(5_000));
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(next) = venue.take(id) {
+        let Outgoing::Text(text) = next else { continue };
+        let frame = btcturk::wire::read_server(&text).unwrap();
+        seen.insert(frame.kind());
+        let again: Value = serde_json::to_value(&frame).unwrap();
+        assert_eq!(again, serde_json::from_str::<Value>(&text).unwrap());
+    }
+    let expected = [
+        100, 114, 201, 401, 402, 421, 422, 423, 431, 432, 441, 451, 452, 991,
+    ];
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), expected);
+}
