@@ -1,0 +1,406 @@
+//! Logs: one JSON object a line on standard error, cleaned of secrets, written by a thread of its own.
+//!
+//! No file, no rotation, no waiting: a reader that stops reading costs lines, which are counted, and never a tick. The
+//! one idea: a field that an event brings is never overwritten by what surrounds it.
+
+use crate::clock::Clock;
+use crate::redact::Filter;
+use engine::time::Timestamp;
+use serde_json::Value;
+use std::fmt::{self, Write as _};
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
+
+/// Lines that may wait for the reader; one more is dropped and counted.
+pub const LINES_MAX: usize = 8_192;
+/// Longest line, bytes; the rest of a longer text is cut.
+const TEXT_BYTES_MAX: usize = 16 << 10;
+/// Longest wait for the reader at the end.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JSON, unless standard error is a terminal.
+    Auto,
+    /// JSON.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// What is logged of whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Levels {
+    /// Our own code (`LOG_LEVEL`).
+    pub own: Level,
+    /// The HTTP client (`HTTPX_LOG_LEVEL`).
+    pub client: Level,
+    /// Transport: hyper, rustls, tungstenite (`HTTPCORE_LOG_LEVEL`).
+    pub transport: Level,
+}
+
+impl Default for Levels {
+    fn default() -> Self {
+        Self {
+            own: Level::INFO,
+            client: Level::INFO,
+            transport: Level::WARN,
+        }
+    }
+}
+
+impl Levels {
+    fn targets(self) -> Targets {
+        const OWN: [&str; 2] = ["actors", "btcbot"];
+        const TRANSPORT: [&str; 4] = ["hyper", "rustls", "tungstenite", "tokio_tungstenite"];
+        let own = OWN.map(|name| (name, LevelFilter::from_level(self.own)));
+        let transport = TRANSPORT.map(|name| (name, LevelFilter::from_level(self.transport)));
+        Targets::new()
+            .with_default(LevelFilter::WARN)
+            .with_target("reqwest", self.client)
+            .with_targets(own)
+            .with_targets(transport)
+    }
+}
+
+/// Logging of this process. Dropping it waits a moment for what is still to be written.
+pub struct Logging {
+    lines: Lines,
+    reload: Box<dyn Fn(Levels) + Send + Sync>,
+}
+
+/// Logging was installed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("logging is installed already")]
+pub struct AlreadyInstalled;
+
+impl Logging {
+    /// Installs logging to standard error for the whole process.
+    ///
+    /// # Errors
+    /// `AlreadyInstalled` the second time.
+    pub fn install(
+        clock: Clock,
+        filter: Filter,
+        run_id: &str,
+        format: Format,
+        levels: Levels,
+    ) -> Result<Self, AlreadyInstalled> {
+        let is_pretty = match format {
+            Format::Auto => std::io::stderr().is_terminal(),
+            Format::Json => false,
+            Format::Pretty => true,
+        };
+        let lines = Lines::start(std::io::stderr(), LINES_MAX);
+        let layer = LogLayer {
+            clock,
+            filter,
+            run_id: run_id.to_owned(),
+            is_pretty,
+            lines: lines.clone(),
+        };
+        let (targets, handle) = reload::Layer::new(levels.targets());
+        let subscriber = tracing_subscriber::registry().with(layer.with_filter(targets));
+        tracing::subscriber::set_global_default(subscriber).map_err(|_| AlreadyInstalled)?;
+        let reload = move |levels: Levels| {
+            // Fails only once the subscriber is gone, at the end of the process.
+            let _ = handle.reload(levels.targets());
+        };
+        Ok(Self {
+            lines,
+            reload: Box::new(reload),
+        })
+    }
+
+    /// Changes what is logged.
+    pub fn set_levels(&self, levels: Levels) {
+        (self.reload)(levels);
+    }
+
+    /// Returns the lines dropped so far.
+    pub fn dropped(&self) -> u64 {
+        self.lines.dropped()
+    }
+
+    /// Returns a counter that outlives this handle, for the metrics.
+    pub fn dropped_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.lines.dropped)
+    }
+
+    /// Waits a moment for what is still to be written.
+    pub fn flush(&self) {
+        self.lines.flush();
+    }
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+/// Logs every panic through the filter, as one event, and calls `on_panic`: the place to close the gate.
+///
+/// The payload is a text of ours or of a library and may quote anything, so it is cleaned and cut like any other.
+pub fn log_panics(on_panic: impl Fn() + Send + Sync + 'static) {
+    std::panic::set_hook(Box::new(move |info| {
+        on_panic();
+        let text = info.payload_as_str().unwrap_or("a panic without a text");
+        let place = info.location().map(ToString::to_string);
+        let place = place.unwrap_or_default();
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("unnamed");
+        tracing::error!(event = "panic", place, thread, "{text}");
+    }));
+}
+
+enum Line {
+    Text(String),
+    Flush(SyncSender<()>),
+}
+
+/// The bounded queue to the writing thread.
+#[derive(Clone)]
+struct Lines {
+    send: SyncSender<Line>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Lines {
+    fn start(target: impl Write + Send + 'static, lines_max: usize) -> Self {
+        let (send, todo) = sync_channel(lines_max);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let thread = std::thread::Builder::new().name("log".to_owned());
+        // Without a thread every line counts as dropped: the process runs on, and the metric shows it.
+        let _ = thread.spawn(move || write_lines(target, &todo));
+        Self { send, dropped }
+    }
+
+    fn put(&self, line: String) {
+        if self.send.try_send(Line::Text(line)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn flush(&self) {
+        let (send, done) = sync_channel(1);
+        if self.send.try_send(Line::Flush(send)).is_ok() {
+            // A reader that does not read is not waited for.
+            let _ = done.recv_timeout(FLUSH_TIME_MAX);
+        }
+    }
+}
+
+fn write_lines(mut target: impl Write, todo: &Receiver<Line>) {
+    while let Ok(line) = todo.recv() {
+        match line {
+            // A log that cannot be written must not stop anything (SIGPIPE is ignored).
+            Line::Text(text) => drop(target.write_all(text.as_bytes())),
+            Line::Flush(done) => {
+                let _ = target.flush();
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+/// Turns events into lines.
+struct LogLayer {
+    clock: Clock,
+    filter: Filter,
+    run_id: String,
+    is_pretty: bool,
+    lines: Lines,
+}
+
+/// Fields in the order in which they came.
+#[derive(Default)]
+struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    fn get(&self, name: &str) -> Option<&Value> {
+        let found = self.0.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| value)
+    }
+
+    /// Adds a field unless one of that name is there: the first one stands.
+    fn add(&mut self, name: &'static str, value: Value) {
+        if self.get(name).is_none() && !value.is_null() {
+            self.0.push((name, value));
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.add(field.name(), Value::from(format!("{value:?}")));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field.name(), Value::from(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field.name(), Value::from(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field.name(), Value::from(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field.name(), Value::from(value));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field.name(), Value::from(value));
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
+        {
+            values.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let scope = context.event_scope(event);
+        for span in scope.into_iter().flatten() {
+            if let Some(around) = span.extensions().get::<Fields>() {
+                for (name, value) in &around.0 {
+                    fields.add(name, value.clone());
+                }
+            }
+        }
+        let meta = event.metadata();
+        let line = self.line(*meta.level(), meta.target(), fields);
+        self.lines.put(line);
+    }
+}
+
+impl LogLayer {
+    fn line(&self, level: Level, target: &str, fields: Fields) -> String {
+        let ordered = self.ordered(level, target, fields);
+        let mut line = if self.is_pretty {
+            pretty(&ordered)
+        } else {
+            json(&ordered)
+        };
+        line.push('\n');
+        line
+    }
+
+    /// Puts the fixed fields first and cleans every value.
+    fn ordered(&self, level: Level, target: &str, fields: Fields) -> Vec<(String, Value)> {
+        let mut out = vec![
+            ("ts".to_owned(), Value::from(rfc3339(self.clock.now()))),
+            ("level".to_owned(), Value::from(level.as_str())),
+        ];
+        let event = fields.get("event").cloned();
+        let event = event.unwrap_or_else(|| Value::from("log"));
+        out.push(("event".to_owned(), self.filter.clean_value("event", event)));
+        if let Some(message) = fields.get("message") {
+            out.push(("msg".to_owned(), self.cleaned("msg", message.clone())));
+        }
+        let run_id = fields.get("run_id").cloned();
+        let run_id = run_id.unwrap_or_else(|| Value::from(self.run_id.as_str()));
+        out.push(("run_id".to_owned(), run_id));
+        out.push(("target".to_owned(), Value::from(target)));
+        for (name, value) in fields.0 {
+            if matches!(name, "event" | "message" | "run_id") {
+                continue;
+            }
+            let is_taken = matches!(name, "ts" | "level" | "msg" | "target");
+            // A field of the event that has the name of a fixed one keeps its value under another name.
+            let key = if is_taken {
+                format!("{name}_")
+            } else {
+                name.to_owned()
+            };
+            let value = self.cleaned(name, value);
+            out.push((key, value));
+        }
+        out
+    }
+
+    fn cleaned(&self, name: &str, value: Value) -> Value {
+        match self.filter.clean_value(name, value) {
+            Value::String(mut text) => {
+                text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+                Value::String(text)
+            }
+            value => value,
+        }
+    }
+}
+
+fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(at.0).map_or_else(
+        |_| at.to_string(),
+        |time| time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+    )
+}
+
+fn json(fields: &[(String, Value)]) -> String {
+    let mut line = String::from("{");
+    for (n, (name, value)) in fields.iter().enumerate() {
+        let comma = if n == 0 { "" } else { "," };
+        // Writing to a string cannot fail.
+        let _ = write!(line, "{comma}{}:{value}", Value::from(name.as_str()));
+    }
+    line.push('}');
+    line
+}
+
+fn pretty(fields: &[(String, Value)]) -> String {
+    let mut line = String::new();
+    for (name, value) in fields {
+        let text = match value {
+            Value::String(text) => text.replace(['\n', '\r'], " "),
+            other => other.to_string(),
+        };
+        let written = match name.as_str() {
+            "run_id" | "target" => Ok(()),
+            "ts" => write!(line, "{}", text.get(11..23).unwrap_or(&text)),
+            "level" => write!(line, " {text:<5}"),
+            "event" | "msg" => write!(line, " {text}"),
+            _ => write!(line, " {name}={text}"),
+        };
+        // Writing to a string cannot fail.
+        let _ = written;
+    }
+    line
+}
+
+#[cfg(test)]
+#[path = "logging_tests.rs"]
+mod tests;
