@@ -31,13 +31,14 @@ const REPLY_HEAD_BYTES_MAX: usize = 32 << 10;
 const IDLE_MS_MAX: i64 = 15_000;
 /// An idle connection that is not ready within this time is not idle but stuck: it is replaced.
 const READY_WAIT: Duration = Duration::from_millis(50);
-/// Pause between two looks at an idle line.
-const IDLE_LOOK: Duration = Duration::from_secs(1);
+
+/// What moves the bytes of one connection.
+type Driver = Connection<TokioIo<GatedStream<Wire>>, Full<Bytes>>;
 
 /// A connection with its own driver: it makes progress only while this task polls it.
 struct Conn {
     sender: SendRequest<Full<Bytes>>,
-    driver: Pin<Box<Connection<TokioIo<GatedStream<Wire>>, Full<Bytes>>>>,
+    driver: Pin<Box<Driver>>,
     egress: Egress,
     used_at: Timestamp,
 }
@@ -69,6 +70,8 @@ pub struct LineLimits {
     pub connect: Duration,
     /// From the first byte to the end of the reply.
     pub reply: Duration,
+    /// Pause between two looks at an idle line; also the shortest time between two connects that nobody waits for.
+    pub look: Duration,
 }
 
 impl Default for LineLimits {
@@ -77,6 +80,7 @@ impl Default for LineLimits {
         Self {
             connect: Duration::from_secs(2),
             reply: Duration::from_secs(8),
+            look: Duration::from_secs(1),
         }
     }
 }
@@ -144,7 +148,7 @@ impl Line {
                 let ended = tokio::select! {
                     biased;
                     _ = &mut conn.driver => true,
-                    () = tokio::time::sleep(IDLE_LOOK) => false,
+                    () = tokio::time::sleep(self.limits.look) => false,
                 };
                 let age_ms = self.clock.now().ms_since(conn.used_at);
                 if ended || age_ms > IDLE_MS_MAX {
@@ -152,7 +156,7 @@ impl Line {
                 }
             }
             None => {
-                tokio::time::sleep(IDLE_LOOK).await;
+                tokio::time::sleep(self.limits.look).await;
                 if self.gate.is_open_for_submit() {
                     self.conn = self.dial().await.ok();
                 }
@@ -266,3 +270,7 @@ async fn read_reply<E>(
         body: body.to_bytes(),
     })
 }
+
+#[cfg(test)]
+#[path = "line_tests.rs"]
+mod tests;

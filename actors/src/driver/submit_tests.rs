@@ -160,6 +160,7 @@ impl Rig {
             limits: LineLimits {
                 connect: Duration::from_secs(5),
                 reply: Duration::from_millis(300),
+                ..LineLimits::default()
             },
         };
         let (send, reports) = mpsc::unbounded_channel();
