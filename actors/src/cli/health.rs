@@ -15,7 +15,7 @@ use config::load::{Loaded, Sources};
 use config::settings::Ops;
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Longest that one question may take.
@@ -127,7 +127,11 @@ fn state(loaded: &Loaded, dir: &Path) -> Result<String, String> {
     } else {
         Venue::Live
     };
-    let path = venue_dir(&dir.join(&loaded.settings().state.dir), venue).join(store::FILE_NAME);
+    let state: PathBuf = dir
+        .join(&loaded.settings().state.dir)
+        .components()
+        .collect();
+    let path = venue_dir(&state, venue).join(store::FILE_NAME);
     let shown = path.display();
     match std::fs::File::open(&path).and_then(|file| file.metadata()) {
         Ok(meta) if meta.is_file() && meta.len() > 0 => Ok(format!("{shown} is readable")),

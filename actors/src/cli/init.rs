@@ -35,7 +35,6 @@ const CONFIG_HEAD: &str = "\
 # Every key stands here with its default, switched off by the sign in front of it. Remove the sign from what you change.
 # A limit counts as set by you only if it stands here without the sign, or in .env.live; live trading needs all of them.
 # The name in capitals is the key's name in .env.live and in the environment. Secrets never stand in this file.
-
 ";
 
 const DOTENV_TEXT: &str = "\
@@ -160,7 +159,9 @@ fn state_dir(dir: &Path) -> Result<PathBuf, Failed> {
     sources.working_dir = dir.to_owned();
     sources.dotenv = Dotenv::IfPresent;
     let loaded = config::load::load(sources).map_err(|errors| resolve::refused(&errors))?;
-    Ok(dir.join(&loaded.settings().state.dir))
+    // Taken apart and put together again, so that `./` in the setting does not show in every message.
+    let state = dir.join(&loaded.settings().state.dir);
+    Ok(state.components().collect())
 }
 
 /// Returns the directory of a venue's journal below the state directory.
@@ -224,10 +225,13 @@ fn text(dir: &Path, parts: &[Part]) -> String {
         let verb = if part.is_new { "created" } else { "kept   " };
         text.push_str(&format!("{verb}  {}\n", part.path.display()));
     }
-    let dir = dir.display();
+    let step = match dir.as_os_str() == "." {
+        true => String::new(),
+        false => format!("cd {}\n  ", dir.display()),
+    };
     text.push_str(&format!(
         "\nNothing can reach the exchange with these files. Next:\n  \
-         cd {dir}\n  \
+         {step}\
          btcbot config check --config {CONFIG_FILE}   what would be used, and what blocks\n  \
          btcbot doctor --config {CONFIG_FILE}         whether this machine is ready\n  \
          btcbot run --config {CONFIG_FILE}            live public data, no orders\n  \

@@ -75,7 +75,10 @@ impl Facts {
         let working_dir = sources.working_dir.clone();
         let loaded = load::load(sources);
         let state_dir = match &loaded {
-            Ok(loaded) => working_dir.join(&loaded.settings().state.dir),
+            Ok(loaded) => working_dir
+                .join(&loaded.settings().state.dir)
+                .components()
+                .collect(),
             Err(_) => working_dir,
         };
         let host = Host::look(&state_dir);

@@ -4,9 +4,9 @@
 
 use super::Finding;
 use super::facts::Facts;
-use super::state::LOCK;
 use crate::cli::health::plane_url;
 use crate::cli::probe::{Answer, Probe, ProbeError};
+use crate::locks::LOCK_NAME;
 use btcturk::rest::{ReadError, Reply, account, public, request};
 use btcturk::sign::{SignError, Signer};
 use config::load::Loaded;
@@ -212,7 +212,7 @@ pub(super) fn open_orders(facts: &Facts, loaded: &Loaded, probe: &Probe) -> Find
 /// A running bot is fine; a lock without an answer, or an answer without a lock, is not.
 pub(super) fn running(facts: &Facts, loaded: &Loaded, probe: &Probe) -> Finding {
     let url = plane_url(&loaded.settings().ops);
-    let lock = facts.state_dir.join(LOCK).metadata();
+    let lock = facts.state_dir.join(LOCK_NAME).metadata();
     let holder = lock.ok().and_then(|meta| facts.host.holder(meta.ino()));
     match (holder, probe.plane(&url, "/livez")) {
         (Some(pid), Ok(answer)) if answer.status == 200 => {

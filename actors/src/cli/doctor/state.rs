@@ -14,8 +14,6 @@ use std::path::{Path, PathBuf};
 
 /// Name of the durable kill latch below the state directory.
 const KILL_LATCH: &str = "kill.latch";
-/// Name of the lock below the state directory.
-pub(super) const LOCK: &str = "btcbot.lock";
 /// Mode bits that must be clear on the state directory.
 const OPEN_BITS: u32 = 0o077;
 /// Longest journal that is copied to be checked.
@@ -67,7 +65,7 @@ fn directory_of(facts: &Facts, meta: &Metadata) -> Finding {
         )
     } else if mode & OPEN_BITS != 0 {
         let detail = format!("{dir} is open to others (mode {mode:04o})");
-        Finding::warn(detail, format!("chmod 0700 {dir}"))
+        Finding::fail(detail, format!("chmod 0700 {dir}"))
     } else {
         Finding::ok(format!("{dir}, mode {mode:04o}"))
     }

@@ -7,6 +7,8 @@ use crate::cli::probe::fake;
 use crate::store::{self, Header, Store, Venue};
 use config::load::{Dotenv, Sources};
 use engine::time::Timestamp;
+use simulator::server::{RequestLog, Server};
+use simulator::venue::{EXAMPLE_KEY, EXAMPLE_SECRET, VenueOptions};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
@@ -75,6 +77,8 @@ impl Bench {
 
     fn write(&self, name: &str, text: &str, mode: u32) {
         let path = self.dir.path().join(name);
+        // A file without write permission cannot be written again, but it can be replaced.
+        let _ = fs::remove_file(&path);
         fs::write(&path, text).expect("written");
         self.mode(&path, mode);
     }
@@ -241,7 +245,7 @@ fn doctor_fault_injection_matrix() {
         |b| b.set("https_proxy", "http://10.0.0.1"),
         none,
     );
-    check("state/directory", warn, |b| b.mode(&b.state(), 0o755), none);
+    check("state/directory", fail, |b| b.mode(&b.state(), 0o755), none);
     check("state/directory", fail, same, |f| {
         f.host.is_network_disk = true
     });
@@ -424,7 +428,7 @@ fn the_exchanges_clock_is_judged_by_the_configured_limits() {
 #[test]
 fn a_running_bot_is_ok_and_a_silent_one_is_not() {
     let mut bench = Bench::new();
-    let lock = fs::File::create(bench.state().join(state::LOCK)).expect("made");
+    let lock = fs::File::create(bench.state().join(crate::locks::LOCK_NAME)).expect("made");
     let mut judge = |status: Option<u16>| {
         let (at, thread) = match status {
             Some(status) => {
@@ -444,4 +448,76 @@ fn a_running_bot_is_ok_and_a_silent_one_is_not() {
     lock.lock().expect("nobody holds it");
     assert_eq!(judge(Some(200)), Status::Ok);
     assert_eq!(judge(None), Status::Fail);
+}
+
+/// Serves the simulated exchange until the returned sender is dropped.
+fn exchange() -> (String, String, tokio::sync::oneshot::Sender<()>) {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let at = "127.0.0.1:0".parse().expect("an address");
+            let options = VenueOptions::default();
+            let server = Server::start(at, &options, RequestLog::none()).await;
+            let server = server.expect("a free port");
+            tell.send((server.rest_url(), server.ws_url()))
+                .expect("the test waits");
+            let _ended = stopped.await;
+            server.stop().await;
+        });
+    });
+    let (rest, ws) = told.recv().expect("the exchange starts");
+    (rest, ws, stop)
+}
+
+#[test]
+fn every_online_row_is_well_beside_an_exchange_that_is_well() {
+    let (rest, ws, _stop) = exchange();
+    let mut bench = Bench::new();
+    bench.keys(0o400);
+    bench.write("key", EXAMPLE_KEY, 0o600);
+    bench.write("secret", EXAMPLE_SECRET, 0o600);
+    bench.set("BTCTURK_BASE_URL", &rest);
+    bench.set("BTCTURK_WS_URL", ws.trim_end_matches('/'));
+    let nobody = fake::nobody().port().to_string();
+    bench.set("OBSERVABILITY_PROMETHEUS_PORT", &nobody);
+    let probe = Probe::new(Duration::from_secs(10)).expect("a runtime");
+    let rows = examine(&bench.facts(), Some(&probe));
+    assert_eq!(found(&rows), [], "{}", text(&rows, Verdict::Fail));
+    let skipped = |(check, finding): &&Row<'_>| {
+        matches!(check.look, Look::Online(_)) && finding.status == Status::Skip
+    };
+    let skipped: Vec<String> = rows
+        .iter()
+        .filter(skipped)
+        .map(|(check, _)| name(check))
+        .collect();
+    assert_eq!(skipped, ["process/running", "observability/scrape"]);
+}
+
+#[test]
+fn a_key_that_the_exchange_refuses_and_a_pair_it_does_not_know_are_found() {
+    let (rest, ws, _stop) = exchange();
+    let mut bench = Bench::new();
+    bench.keys(0o400);
+    bench.set("BTCTURK_BASE_URL", &rest);
+    bench.set("BTCTURK_WS_URL", ws.trim_end_matches('/'));
+    bench.set("SYMBOLS", "BTCTRY,NOSUCHTRY");
+    bench.set(
+        "OBSERVABILITY_PROMETHEUS_PORT",
+        &fake::nobody().port().to_string(),
+    );
+    let probe = Probe::new(Duration::from_secs(10)).expect("a runtime");
+    let rows = examine(&bench.facts(), Some(&probe));
+    let expected = [
+        ("exchange/symbols", Status::Warn),
+        ("account/private_read", Status::Fail),
+        ("account/open_orders", Status::Fail),
+    ];
+    let expected = expected.map(|(row, status)| (row.to_owned(), status));
+    assert_eq!(found(&rows), expected, "{}", text(&rows, Verdict::Fail));
 }
