@@ -19,7 +19,7 @@ use crate::shell::{Perform, Shell};
 use crate::store::{Store, StoreError};
 use crate::strategy::{self, StrategyPort};
 use crate::supervisor::{self, SupervisorPort};
-use crate::venue::VenueIn;
+use crate::venue::{self, Past, VenueCore, VenueIn, VenuePort};
 use crate::driver::stream::StreamParts;
 use crate::params;
 use actix::{Actor, Context, Handler};
@@ -184,6 +184,25 @@ where
     let owners = params::owners(&plan.settings);
     let symbols: Vec<Symbol> = plan.settings.market.symbols.clone();
     let mut dice = Dice::new(plan.entropy);
+
+    // The simulated venue of a dry run, made once: a second instance would know nothing of the orders that rest. It comes
+    // first, so that no book and no trade is missed.
+    if plan.venue == Venue::Simulated {
+        let past = Past::of(&plan.history, plan.quote, plan.settings.simulation.dry_run_try_balance, now);
+        let mut core = VenueCore::new(venue::fill_params(&plan.settings), past);
+        let port = VenuePort {
+            router: links.router.clone(),
+            reconciler: links.reconciler.clone(),
+            gate: gate.clone(),
+            eyes: plan.eyes.clone(),
+        };
+        let rulebook = rulebook.clone();
+        spawn_once(&trade.handle(), ActorName::Venue, guarded(ActorName::Venue), &links.venue, &links.supervisor, &plan.clock, move || {
+            // Rules that were learnt before the link was published.
+            rulebook.all().into_iter().for_each(|rules| core.learn(rules));
+            (core, port, venue::MAILBOX)
+        });
+    }
 
     // MarketFeed: a fresh one begins a new session, so the books are told that the old one is over.
     spawn(&trade.handle(), ActorName::MarketFeed, guarded(ActorName::MarketFeed), &links.feed, &links.supervisor, &plan.clock, {

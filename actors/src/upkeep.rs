@@ -8,6 +8,7 @@ use crate::gate::{Flag, Gate};
 use crate::link::Sent;
 use crate::observer::{Eyes, Observed};
 use crate::system::{Links, Rulebook};
+use crate::venue::VenueIn;
 use engine::ids::Symbol;
 use engine::instrument::RuleFacts;
 use engine::mode::{Mode, ModeCode, Scope};
@@ -135,6 +136,10 @@ impl Upkeep {
         self.tell_risk(RiskIn::Rules(rules));
         if self.links.strategy.send(StrategyIn::Rules(rules)) != Sent::Delivered {
             self.eyes.see(Observed::LinkTrouble("upkeep_to_strategy", "rules dropped"));
+        }
+        // Down is the rule here: on the live venue nobody lives behind this link.
+        if self.links.venue.send(VenueIn::Rules(rules)) == Sent::Full {
+            self.eyes.see(Observed::LinkTrouble("upkeep_to_venue", "rules dropped"));
         }
     }
 
