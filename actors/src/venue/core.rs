@@ -111,7 +111,7 @@ impl VenueCore {
         self.model.row(id).or_else(|| self.gone.get(&id).cloned())
     }
 
-    fn read(&self, request: ReadRequest) -> ReadReply {
+    pub(super) fn read(&self, request: ReadRequest) -> ReadReply {
         match request {
             ReadRequest::OpenOrders => ReadReply::OpenOrders(self.model.open_rows()),
             ReadRequest::History(symbol, since) => {

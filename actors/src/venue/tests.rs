@@ -1,5 +1,6 @@
 //! Stories of the simulated venue: orders on a shown market; beside them restarts and the actor's links.
 
+mod pipeline;
 mod restarts;
 mod shells;
 
@@ -93,12 +94,15 @@ fn order(seq: u64, side: Side, limit: i64, size: i64) -> NewOrder {
     }
 }
 
-/// A trusted view of 100 x 10 against 101 x 10.
-fn view(now: Timestamp) -> BookView {
-    let level = |at| Level {
+fn level(at: i64) -> Level {
+    Level {
         price: price(at),
         qty: qty(10),
-    };
+    }
+}
+
+/// A trusted view of 100 x 10 against 101 x 10.
+fn view(now: Timestamp) -> BookView {
     let full = BookFull {
         symbol: symbol(),
         channel: BookChannel::Diff,
