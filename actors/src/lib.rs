@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod cli;
 pub mod clock;
 pub mod driver;
 pub mod exits;
@@ -28,6 +29,7 @@ pub mod rates;
 pub mod reconciler;
 pub mod redact;
 pub mod risk_gate;
+pub mod secrets;
 pub mod shell;
 pub mod signals;
 pub mod status;

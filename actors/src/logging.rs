@@ -11,7 +11,7 @@ use std::fmt::{self, Write as _};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -28,6 +28,10 @@ pub const LINES_MAX: usize = 8_192;
 const TEXT_BYTES_MAX: usize = 16 << 10;
 /// Longest wait for the reader at the end.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
+/// Tries to get the wish to flush into a full queue.
+const FLUSH_TRIES_MAX: u32 = 50;
+/// Pause between two tries.
+const FLUSH_PAUSE: Duration = Duration::from_millis(10);
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,10 +204,16 @@ impl Lines {
 
     fn flush(&self) {
         let (send, done) = sync_channel(1);
-        if self.send.try_send(Line::Flush(send)).is_ok() {
-            // A reader that does not read is not waited for.
-            let _ = done.recv_timeout(FLUSH_TIME_MAX);
+        let mut ask = Line::Flush(send);
+        for _ in 0..FLUSH_TRIES_MAX {
+            ask = match self.send.try_send(ask) {
+                Err(TrySendError::Full(ask)) => ask,
+                Ok(()) | Err(TrySendError::Disconnected(_)) => break,
+            };
+            std::thread::sleep(FLUSH_PAUSE);
         }
+        // A reader that does not read is not waited for.
+        let _ = done.recv_timeout(FLUSH_TIME_MAX);
     }
 }
 

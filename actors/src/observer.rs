@@ -5,6 +5,7 @@
 use crate::clock::Clock;
 use crate::link::{Link, Sent, Tell};
 use crate::metrics::{Metrics, OrderMark, Stage};
+use crate::ops::Pictures;
 use crate::status::Status;
 use actix::{Actor, AsyncContext, Context, Handler};
 use engine::answer::CancelReply;
@@ -95,23 +96,37 @@ pub type SharedStatus = Arc<RwLock<Status>>;
 /// Called for each report that a person who watches would want to see.
 pub type Watcher = Arc<dyn Fn(&Observed, &Status) + Send + Sync>;
 
+/// What the figures are shown on.
+#[derive(Clone)]
+pub struct Figures {
+    /// `/metrics`.
+    pub metrics: Metrics,
+    /// The HTTP plane.
+    pub pictures: Pictures,
+}
+
 /// The actor.
 pub struct Observer {
     status: SharedStatus,
     clock: Clock,
     metrics: Metrics,
+    pictures: Pictures,
     watcher: Option<Watcher>,
     dropped: Arc<AtomicU64>,
 }
 
 impl Observer {
     /// Makes the actor.
-    pub fn new(status: SharedStatus, clock: Clock, metrics: Metrics, eyes: &Eyes, watcher: Option<Watcher>) -> Self {
-        Self { status, clock, metrics, watcher, dropped: Arc::clone(&eyes.dropped) }
+    pub fn new(status: SharedStatus, clock: Clock, figures: Figures, eyes: &Eyes, watcher: Option<Watcher>) -> Self {
+        let Figures { metrics, pictures } = figures;
+        Self { status, clock, metrics, pictures, watcher, dropped: Arc::clone(&eyes.dropped) }
     }
 
     fn refresh(&self) {
         self.metrics.upkeep();
+        let now = self.clock.now();
+        let picture = self.status.read().expect("no holder of the status can panic").picture(now);
+        self.pictures.put(picture);
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
             tracing::debug!(event = "reports_dropped", total = dropped);
@@ -369,6 +384,7 @@ impl Actor for Observer {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
+        self.refresh();
         ctx.run_interval(REFRESH, |observer, _| observer.refresh());
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! It is a copy, never a source: nothing decides by it. Decimals leave as text, times as microseconds.
 
+use crate::ops::{Check, Picture};
 use engine::book::BookView;
 use engine::ids::{ClientId, Symbol};
 use engine::intent::StrategyKind;
-use engine::mode::{Contribution, Mode};
+use engine::mode::{Contribution, Mode, ModeCode};
 use engine::msg::{MoneyReport, PassReport};
 use engine::order::OrderView;
 use engine::time::Timestamp;
@@ -119,16 +120,33 @@ impl Status {
         self.orders.values().filter(|view| matches!(view.state, engine::order::OrderState::Unknown(_))).count()
     }
 
-    /// Returns what keeps the process from being ready; empty when it is.
-    pub fn unready(&self) -> Vec<&'static str> {
-        let any_trusted = self.books.values().any(|view| matches!(view, BookView::Trusted(_)));
-        let checks = [
-            (self.last_clean.is_some(), "reconciled"),
-            (any_trusted, "book_trusted"),
-            (self.offset_ms.is_some(), "clock"),
-            (self.mode != Mode::KillSwitch, "not_killed"),
-        ];
-        checks.into_iter().filter(|(ok, _)| !ok).map(|(_, name)| name).collect()
+    /// Returns what must hold for the process to be ready.
+    pub fn readiness(&self, now: Timestamp) -> Vec<Check> {
+        let trusted = self.books.values().filter(|view| matches!(view, BookView::Trusted(_))).count();
+        let check = |name, ok, seen| Check { name, ok, seen };
+        vec![
+            check("reconciled", self.last_clean.is_some(), age(self.last_clean, now)),
+            check("book_trusted", trusted > 0, format!("{trusted} of {}", self.books.len())),
+            check("clock", self.offset_ms.is_some(), self.offset_ms.map_or("unknown".to_owned(), |ms| format!("{ms} ms"))),
+            check("not_killed", self.mode != Mode::KillSwitch, self.mode.as_str().to_owned()),
+            check("not_stopping", !self.is_stopping(), String::new()),
+        ]
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.voices.iter().any(|voice| voice.code == ModeCode::Stopping)
+    }
+
+    /// Returns what the HTTP plane shows.
+    pub fn picture(&self, now: Timestamp) -> Picture {
+        Picture {
+            at: now,
+            alive: vec![Check { name: "metrics_actor", ok: true, seen: String::new() }],
+            ready: self.readiness(now),
+            is_started: self.last_clean.is_some(),
+            progress: age(self.last_clean, now),
+            status: self.to_json(now),
+        }
     }
 
     /// Returns the data of `btcbot.status/v1`.
@@ -154,10 +172,15 @@ impl Status {
             "counts": counts_json(&self.counts),
             "reconcile_age_ms": self.last_clean.map(|at| now.ms_since(at)),
             "clock_offset_ms": self.offset_ms,
-            "not_ready": self.unready(),
+            "not_ready": self.readiness(now).iter().filter(|check| !check.ok).map(|check| check.name).collect::<Vec<_>>(),
             "events": self.events.iter().map(|event| json!({"at_us": event.at.0, "code": event.code, "text": event.text})).collect::<Vec<_>>(),
         })
     }
+}
+
+/// How long ago the last clean look was, for people.
+fn age(last_clean: Option<Timestamp>, now: Timestamp) -> String {
+    last_clean.map_or("waiting for the first clean look at the account".to_owned(), |at| format!("{} ms ago", now.ms_since(at)))
 }
 
 fn voice_json(voice: &Contribution) -> Value {
@@ -180,6 +203,7 @@ fn money_json(money: &MoneyReport) -> Value {
         "exposure": money.exposure,
         "fees": money.fees,
         "positions": positions,
+        "balances": money.balances.iter().map(|(asset, amount)| (asset.to_string(), json!(amount))).collect::<serde_json::Map<_, _>>(),
     })
 }
 

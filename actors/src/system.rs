@@ -9,12 +9,12 @@ use crate::guardian::{self, COMMANDS_MAX, Command};
 use crate::journal::{Journal, JournalEvent, JournalThread};
 use crate::link::{Link, Tell};
 use crate::market_feed::{self, MarketFeedPort};
-use crate::metrics::Metrics;
-use crate::observer::{Eyes, Observer, SharedStatus, Watcher};
+use crate::observer::{Eyes, Figures, Observer, SharedStatus, Watcher};
 use crate::order_book::{self, OrderBookPort};
 use crate::order_router::{self, OrderRouterPort, OwnOrders, Waiting};
 use crate::reconciler::{self, ReadPort, ReconcilerPort};
 use crate::risk_gate::{self, RiskGatePort};
+use crate::secrets::{Secrets, SecretsIn, SecretsPort};
 use crate::shell::{Perform, Shell};
 use crate::store::{Store, StoreError};
 use crate::strategy::{self, StrategyPort};
@@ -24,6 +24,7 @@ use crate::driver::stream::StreamParts;
 use crate::params;
 use actix::{Actor, Context, Handler};
 use actix_rt::{Arbiter, ArbiterHandle};
+use config::load::Loaded;
 use config::settings::Settings;
 use engine::book::Books;
 use engine::core::{Core, Outbox};
@@ -63,6 +64,8 @@ pub struct Links {
     pub reconciler: Link<ReconcileIn>,
     /// The simulated venue of a dry run.
     pub venue: Link<VenueIn>,
+    /// Secrets.
+    pub secrets: Link<SecretsIn>,
     /// Supervisor.
     pub supervisor: Link<SupervisorIn>,
 }
@@ -110,8 +113,8 @@ pub struct Plan {
     pub access: Access,
     /// The public and private stream.
     pub stream: StreamParts,
-    /// Figures.
-    pub metrics: Metrics,
+    /// Figures, and what they are shown on.
+    pub figures: Figures,
     /// Stable addresses; given in, because exits and reads answer to them.
     pub links: Links,
     /// Reports.
@@ -122,6 +125,8 @@ pub struct Plan {
     pub watcher: Option<Watcher>,
     /// Own orders as the router knows them.
     pub own_orders: OwnOrders,
+    /// The configuration that may be reloaded, and what a reload touches; the demo has none.
+    pub secrets: Option<(SecretsPort, Arc<Loaded>)>,
 }
 
 /// A running system.
@@ -327,12 +332,25 @@ where
     let observers = guarded(ActorName::Metrics);
     actix_rt::spawn(guardian::guard(ActorName::Metrics, observers, links.supervisor.clone(), {
         let (status, clock, eyes) = (Arc::clone(&plan.status), plan.clock.clone(), plan.eyes.clone());
-        let (watcher, metrics) = (plan.watcher.clone(), plan.metrics.clone());
+        let (watcher, figures) = (plan.watcher.clone(), plan.figures.clone());
         move |ctx: &mut Context<Observer>| {
             guardian::publish(ctx, eyes.link());
-            Observer::new(Arc::clone(&status), clock.clone(), metrics.clone(), &eyes, watcher.clone())
+            Observer::new(Arc::clone(&status), clock.clone(), figures.clone(), &eyes, watcher.clone())
         }
     }, { let eyes = plan.eyes.clone(); move || eyes.link().clear() }));
+    if let Some((port, loaded)) = plan.secrets.clone() {
+        let link = links.secrets.clone();
+        let withdraw = {
+            let link = link.clone();
+            move || link.clear()
+        };
+        let factory = move |ctx: &mut Context<Secrets>| {
+            guardian::publish(ctx, &link);
+            Secrets::new(port.clone(), Arc::clone(&loaded))
+        };
+        let commands = guarded(ActorName::Secrets);
+        actix_rt::spawn(guardian::guard(ActorName::Secrets, commands, links.supervisor.clone(), factory, withdraw));
+    }
     let (fatal_send, fatal) = mpsc::channel(1);
     let port = SupervisorPort {
         guardians: guardians.clone(),
@@ -395,7 +413,7 @@ impl Facts {
 /// What the journal's thread reports: durable orders to the router, a failed disk to everybody.
 fn journal_reports(plan: &Plan, waiting: Waiting, failed: mpsc::Sender<String>) -> impl FnMut(JournalEvent) + Send + 'static {
     let (router, gate, eyes) = (plan.links.router.clone(), plan.owner.gate(), plan.eyes.clone());
-    let metrics = plan.metrics.clone();
+    let metrics = plan.figures.metrics.clone();
     move |event| match event {
         JournalEvent::Durable { seq, records, took_us } => {
             order_router::report_durable(&waiting, seq, &router, &gate, &eyes);

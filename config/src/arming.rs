@@ -103,6 +103,26 @@ impl BlockReason {
         }
     }
 
+    /// Returns the code as denials carry it, with its layer.
+    pub const fn policy_code(self) -> &'static str {
+        match self {
+            Self::MonitorRole => "policy_block:monitor_role",
+            Self::KillSwitch => "policy_block:kill_switch",
+            Self::SafeMode => "policy_block:safe_mode",
+            Self::DryRun => "policy_block:dry_run",
+            Self::NotArmed => "policy_block:not_armed",
+            Self::AckMissing => "policy_block:ack_missing",
+            Self::CredentialsMissing => "policy_block:credentials_missing",
+            Self::ScopeMissing => "policy_block:scope_missing",
+            Self::SecretRotationUnknown => "policy_block:secret_rotation_unknown",
+            Self::SecretAgeExpired => "policy_block:secret_age_expired",
+            Self::SecretFileMode => "policy_block:secret_file_mode",
+            Self::SecretInEnvironment => "policy_block:secret_in_environment",
+            Self::EnvFileMode => "policy_block:env_file_mode",
+            Self::LimitsNotSet => "policy_block:limits_not_set",
+        }
+    }
+
     /// Returns one sentence that says what it means and what to change.
     pub const fn meaning(self) -> &'static str {
         match self {

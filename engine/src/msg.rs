@@ -11,7 +11,7 @@
 use crate::answer::{BalanceRow, CancelReply, OrderRow, OwnTrade, PrivateEvent, SubmitOutcome};
 use crate::approved::Approved;
 use crate::book::BookView;
-use crate::ids::{ClientId, OrderId, Symbol};
+use crate::ids::{Asset, ClientId, OrderId, Symbol};
 use crate::instrument::Instrument;
 use crate::intent::{CancelReason, Intent, NewOrder, SilentReason, StrategyKind};
 use crate::market::MarketEvent;
@@ -19,7 +19,7 @@ use crate::mode::{Contribution, Mode, ModeCode, Scope};
 use crate::money::{Amount, Price, Qty};
 use crate::order::OrderView;
 use crate::record::Record;
-use crate::risk::Denial;
+use crate::risk::{Denial, Limits};
 use crate::time::Timestamp;
 
 // ---- MarketFeed ----
@@ -224,6 +224,8 @@ pub enum RiskIn {
     Clear(ModeCode, Scope),
     /// A fresh strategy knows nothing: every desk is to be told again.
     Resend,
+    /// The operator tightened limits.
+    Limits(Box<Limits>),
 }
 
 /// What the gate wants done.
@@ -282,6 +284,8 @@ pub struct MoneyReport {
     pub fees: Amount,
     /// Coins per pair: symbol, quantity, mark.
     pub positions: Vec<(Symbol, Qty, Option<Price>)>,
+    /// Every asset of the ledger, in full; equal to the exchange's balances once everything is settled.
+    pub balances: Vec<(Asset, Amount)>,
 }
 
 // ---- OrderRouter ----

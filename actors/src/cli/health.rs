@@ -60,7 +60,8 @@ fn verdict(args: &HealthArgs, probe: &Probe) -> Result<Verdict, Failed> {
         Ok(answer) => {
             let body = String::from_utf8_lossy(&answer.body);
             let line = body.lines().next().unwrap_or_default();
-            let detail: String = line.chars().take(DETAIL_LEN_MAX).collect();
+            let plain = line.chars().filter(|c| !c.is_control());
+            let detail: String = plain.take(DETAIL_LEN_MAX).collect();
             Ok(Verdict::Process {
                 is_well: answer.status == 200,
                 detail: format!("{path} {} {detail}", answer.status)

@@ -184,13 +184,15 @@ pub struct ReplayArgs {
     /// The strategy to run: market_maker or mean_reversion
     #[arg(long, default_value = "mean_reversion")]
     pub strategy: String,
-    /// Instrument rules as JSON, in place of the built-in table
+    /// Instrument rules in place of the built-in table: a JSON list of {"symbol","base","quote","is_trading",
+    /// "has_limit_orders","qty_scale","price_scale","has_fraction","fee_in_base","value_min"} and, if there are such
+    /// rules, "tick","qty_min","qty_max","price_min","price_max"; prices and amounts as text, scales as decimals 0 to 8
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
     /// Opening cash in the quote currency
     #[arg(long, default_value = "100000")]
     pub cash: String,
-    /// Opening coins of the base currency
+    /// Opening coins of the base currency (of each pair's, if the recording holds several)
     #[arg(long, default_value = "0")]
     pub coins: String,
     /// Print one JSON object

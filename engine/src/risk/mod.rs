@@ -294,6 +294,7 @@ impl Core for RiskGate {
             RiskIn::Raise(code, scope, mode) => self.raise(now, code, scope, mode),
             RiskIn::Clear(code, scope) => self.clear(code, scope),
             RiskIn::Resend => self.forget_told(),
+            RiskIn::Limits(limits) => self.settings.limits = *limits,
         }
         self.finish(now, out);
     }

@@ -94,6 +94,9 @@ impl RiskGate {
                 .keys()
                 .map(|symbol| (*symbol, self.whole_position(*symbol), marked(symbol)))
                 .collect(),
+            balances: (self.ledger.assets().into_iter())
+                .map(|asset| (asset, self.ledger.balance(asset)))
+                .collect(),
         }
     }
 

@@ -27,9 +27,9 @@ use std::collections::BTreeSet;
 /// Value of one order.
 const ORDER_VALUE: i64 = 1_000;
 /// Inventory that the market maker builds up to.
-const INVENTORY_TARGET: i64 = 2_000;
+const INVENTORY_TARGET: i64 = 1_000;
 /// Inventory at which the market maker no longer buys.
-const INVENTORY_LIMIT: i64 = 5_000;
+const INVENTORY_LIMIT: i64 = 3_000;
 /// Smallest order of our own; the larger of it and the pair's rule counts.
 const ORDER_VALUE_MIN: i64 = 10;
 /// Largest order, and the room for one pair and for all of them.
@@ -54,8 +54,12 @@ const QUEUE_SHARE_BPS: i64 = 10_000;
 
 /// Half spread of the market maker, basis points of mid: one more than its fee.
 const HALF_SPREAD_BPS: i64 = 7;
+/// Share of the recent volatility that its half spread is at least, basis points.
+const VOL_MULTIPLIER_BPS: i64 = 2_500;
 /// Shift of its quotes at full inventory, basis points.
-const SKEW_BPS: i64 = 5;
+const SKEW_BPS: i64 = 6;
+/// A quote further than this from where it should be is moved, basis points of mid.
+const REQUOTE_BPS: i64 = 5;
 /// Samples before the market maker quotes.
 const MAKER_SAMPLES_MIN: usize = 10;
 
@@ -214,12 +218,12 @@ const fn common() -> CommonParams {
 const fn maker() -> MarketMakerParams {
     MarketMakerParams {
         half_spread_bps: HALF_SPREAD_BPS,
-        vol_multiplier_bps: 10_000,
+        vol_multiplier_bps: VOL_MULTIPLIER_BPS,
         order_value: Amount::from_whole(ORDER_VALUE),
         inventory_target: Amount::from_whole(INVENTORY_TARGET),
         inventory_limit: Amount::from_whole(INVENTORY_LIMIT),
         skew_bps: SKEW_BPS,
-        requote_bps: 2,
+        requote_bps: REQUOTE_BPS,
         min_quote_life_ms: 1_000,
         samples_min: MAKER_SAMPLES_MIN,
     }

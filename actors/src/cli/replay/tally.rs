@@ -143,9 +143,14 @@ impl Tally {
             Seen::Denied(denial) => self.denied(at, denial),
             Seen::Order(view) => self.order(at, view),
             Seen::Fill(fill) => self.fill(at, fill),
-            Seen::Mode(report) => self.mode = self.mode.max(report.mode),
+            Seen::Mode(report) => {
+                self.mode = self.mode.max(report.mode);
+                self.note(at, format_args!("mode {}", report.mode.as_str()));
+            }
+            Seen::Silent(_, symbol, why) => {
+                self.note(at, format_args!("silent {symbol} {}", why.as_str()));
+            }
             Seen::Book(BookView::Untrusted { .. })
-            | Seen::Silent(..)
             | Seen::Money(_)
             | Seen::Feed(_)
             | Seen::Router(_)

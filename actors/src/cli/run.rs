@@ -1,0 +1,348 @@
+//! `run`: the engine as configured, until it is asked to stop.
+//!
+//! Blocked is a state, not a failure: whatever the configuration says, the process reconciles, cancels what it may
+//! cancel, and tells why it does not trade.
+
+use crate::cli::exit::{Exit, Failed, Outcome};
+use crate::cli::init::venue_dir;
+use crate::cli::report::Report;
+use crate::cli::resolve::{self, Forced};
+use crate::cli::version::BUILD;
+use crate::cli::{ConfigSource, RunArgs, demo::entropy};
+use crate::clock::Clock;
+use crate::driver::Keys;
+use crate::gate::{Flag, GateOwner};
+use crate::locks::{AccountLock, DirLock, LockError};
+use crate::logging::{self, Logging};
+use crate::metrics::Metrics;
+use crate::observer::{Figures, Observed, SharedStatus, Watcher};
+use crate::operate::{self, Cause, Ended, Exchange, Reloadable, Setup, Until};
+use crate::ops::{self, Pictures, PlaneParts, Port};
+use crate::out;
+use crate::redact::Filter;
+use crate::secrets;
+use crate::signals::Signals;
+use crate::status::{Identity, Status};
+use crate::store::{self, Entry, Header, Store, StoreError, Venue};
+use config::arming::{self, Armed, Assessment};
+use config::load::Loaded;
+use config::settings::{Exporter, Format, Role};
+use engine::ids::{AccountTag, Asset};
+use engine::mode::Mode;
+use engine::time::Timestamp;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+/// Requests a second over all groups of reads; cancels are not bound by it.
+const REQUESTS_PER_SECOND: usize = 8;
+/// How long `--once` waits to become ready.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// Runs the engine.
+///
+/// # Errors
+/// Configuration, permissions, a held lock, an unusable journal, or a port in use.
+pub fn run(args: &RunArgs, mut signals: Signals) -> Outcome {
+    let forced = Forced { dry_run: args.dry_run, safe_mode: args.safe_mode };
+    let loaded = Arc::new(resolve::load(&args.source, forced)?);
+    config::secrets::credentials_usable(loaded.settings(), loaded.secrets())
+        .map_err(|error| Failed::new(Exit::Permission, error.to_string()))?;
+    actix_rt::System::new().block_on(async { trade(args, forced, loaded, &mut signals).await })
+}
+
+async fn trade(args: &RunArgs, forced: Forced, loaded: Arc<Loaded>, signals: &mut Signals) -> Outcome {
+    let clock = Clock::start();
+    let settings = Arc::new(loaded.settings().clone());
+    let run_id = format!("{:x}-{:08x}", clock.now().ms(), entropy() as u32);
+    let filter = Filter::default();
+    filter.load(loaded.secrets().redactor());
+    let logging = install_logging(&clock, &filter, &run_id, &loaded)?;
+    let owner = Arc::new(GateOwner::new());
+    let gate = owner.gate();
+    logging::log_panics(move || {
+        gate.raise(Flag::Observe);
+    });
+    signals.connect(owner.gate());
+
+    let now = clock.now();
+    let (armed, assessment) = judge(&loaded, now);
+    let place = Place::open(&loaded, &run_id, now)?;
+    let figures = Figures {
+        metrics: Metrics::new(BUILD, &settings.market.symbols, now),
+        pictures: Pictures::default(),
+    };
+    figures.metrics.armed(armed.is_some());
+    let plane = ops::bind(settings.ops.address, Port::Exact(settings.ops.port)).await;
+    let plane = plane.map_err(|error| Failed::new(Exit::Failure, format!("{error}; OBSERVABILITY_PROMETHEUS_PORT chooses another port")))?;
+    let address = plane.address;
+    let shows_metrics = settings.observability.enabled && settings.observability.exporter == Exporter::Prometheus;
+    let parts = PlaneParts {
+        metrics: shows_metrics.then(|| figures.metrics.clone()),
+        pictures: figures.pictures.clone(),
+        clock: clock.clone(),
+        hosts: Vec::new(),
+    };
+    let serving = actix_rt::spawn(ops::serve(plane, parts));
+
+    let opening_mode = if assessment.is_armed() { Mode::Normal } else { Mode::ObserveOnly };
+    say(args, &resolve::banner(&loaded, &assessment, opening_mode, &[], &place.tag.to_string()))?;
+    say(args, &format!("status http://{address}/status   metrics http://{address}/metrics\n"))?;
+    log_start(&loaded, &assessment);
+    let status: SharedStatus = Arc::new(RwLock::new(Status::default()));
+    let key = loaded.secrets().fingerprint();
+    let keys = match secrets::signer(&loaded).map_err(|reason| Failed::new(Exit::Permission, reason))? {
+        Some(signer) => Keys::from(signer),
+        None => Keys::none(),
+    };
+    let is_dry = settings.safety.dry_run;
+    let setup = Setup {
+        entropy: entropy(),
+        quote: Asset::parse("TRY").expect("a short name"),
+        tag: place.tag,
+        exchange: if is_dry { Exchange::Simulated } else { Exchange::Live(armed) },
+        policy_blocks: assessment.reasons.iter().map(|reason| reason.policy_code()).collect(),
+        keys,
+        owner,
+        store: place.store,
+        history: place.history,
+        figures,
+        status: Arc::clone(&status),
+        identity: Identity {
+            run_id,
+            venue: assessment.venue.as_str(),
+            is_armed: assessment.is_armed(),
+            blocked: assessment.reasons.iter().map(|reason| reason.code().to_owned()).collect(),
+            account: place.tag.to_string(),
+            key,
+            started: now,
+        },
+        requests_per_second: REQUESTS_PER_SECOND,
+        watcher: Some(mode_lines(args.json)),
+        reloadable: Some(Reloadable {
+            loaded: Arc::clone(&loaded),
+            filter,
+            logging: Arc::clone(&logging),
+            again: again(args.source.clone(), forced),
+        }),
+        settings,
+        clock,
+    };
+    let until = Until {
+        elapsed: args.run_for,
+        cycles: if args.once { Some(1) } else { args.max_cycles },
+        ready_within: args.once.then_some(READY_WITHIN),
+    };
+    let ended = operate::operate(setup, signals, until, async |_reads| ()).await.map_err(unusable)?;
+    serving.abort();
+    conclude(args, &ended, &assessment, &status)
+}
+
+/// The configuration's verdict; an armed one brings its proof.
+fn judge(loaded: &Loaded, now: Timestamp) -> (Option<Armed>, Assessment) {
+    let assessment = arming::assess(loaded, now);
+    (arming::arm(loaded, now).ok(), assessment)
+}
+
+fn install_logging(clock: &Clock, filter: &Filter, run_id: &str, loaded: &Loaded) -> Result<Arc<Logging>, Failed> {
+    let settings = loaded.settings();
+    let format = match settings.log.format {
+        Format::Auto => logging::Format::Auto,
+        Format::Json => logging::Format::Json,
+        Format::Pretty => logging::Format::Pretty,
+    };
+    let levels = secrets::levels(settings);
+    let logging = Logging::install(clock.clone(), filter.clone(), run_id, format, levels);
+    logging.map(Arc::new).map_err(|error| Failed::new(Exit::Internal, error.to_string()))
+}
+
+/// What a start holds on to: locks for as long as it lives, the journal, and the account's tag.
+struct Place {
+    store: Store,
+    history: Vec<Entry>,
+    tag: AccountTag,
+    _locks: (Option<DirLock>, Option<AccountLock>),
+}
+
+impl Place {
+    fn open(loaded: &Loaded, run_id: &str, now: Timestamp) -> Result<Self, Failed> {
+        let settings = loaded.settings();
+        if settings.safety.process_role == Role::Monitor {
+            return Self::in_memory(now);
+        }
+        let venue = if settings.safety.dry_run { Venue::Dry } else { Venue::Live };
+        let dir_lock = DirLock::take(&settings.state.dir, run_id).map_err(|error| held(&error))?;
+        let account_lock = match (venue, loaded.secrets().fingerprint()) {
+            (Venue::Live, Some(fingerprint)) => Some(AccountLock::take(&fingerprint).map_err(|error| held(&error))?),
+            (Venue::Live | Venue::Dry | Venue::Demo, _) => None,
+        };
+        let dir = venue_dir(&settings.state.dir, venue);
+        if venue == Venue::Dry && !dir.exists() {
+            create_dry(&dir, now)?;
+        }
+        let (store, history) = Store::open(&dir, venue).map_err(unusable)?;
+        let tag = AccountTag::parse(&store.header().account_tag)
+            .map_err(|_| Failed::new(Exit::Store, "the journal's account tag is unreadable"))?;
+        Ok(Self { store, history, tag, _locks: (Some(dir_lock), account_lock) })
+    }
+
+    /// A monitor writes nothing to the exchange and keeps nothing on disk.
+    fn in_memory(now: Timestamp) -> Result<Self, Failed> {
+        let tag = AccountTag::from_entropy(entropy());
+        let store = Store::in_memory(&Header::new(Venue::Demo, &tag.to_string(), now)).map_err(unusable)?;
+        Ok(Self { store, history: Vec::new(), tag, _locks: (None, None) })
+    }
+}
+
+/// Only the state of a dry run is made without being asked for, and only where there is none at all.
+fn create_dry(dir: &Path, now: Timestamp) -> Result<(), Failed> {
+    crate::locks::private_dir(dir).map_err(|error| held(&error))?;
+    let tag = AccountTag::from_entropy(entropy());
+    store::create(dir, &Header::new(Venue::Dry, &tag.to_string(), now)).map_err(unusable)
+}
+
+fn held(error: &LockError) -> Failed {
+    let exit = if error.exit_code() == crate::locks::EXIT_HELD { Exit::AlreadyRunning } else { Exit::Permission };
+    Failed::new(exit, error.to_string())
+}
+
+fn unusable(error: StoreError) -> Failed {
+    let exit = match &error {
+        StoreError::Newer { .. } => Exit::Config,
+        StoreError::WrongVenue { .. } => Exit::Refused,
+        StoreError::InUse => Exit::AlreadyRunning,
+        StoreError::Missing
+        | StoreError::Exists
+        | StoreError::Empty
+        | StoreError::Damaged(_)
+        | StoreError::Foreign
+        | StoreError::Io(_) => Exit::Store,
+    };
+    let hint = match &error {
+        StoreError::Missing => " (`btcbot init --live` creates the state of the live venue)",
+        StoreError::Exists
+        | StoreError::Empty
+        | StoreError::Damaged(_)
+        | StoreError::Foreign
+        | StoreError::Newer { .. }
+        | StoreError::WrongVenue { .. }
+        | StoreError::InUse
+        | StoreError::Io(_) => "",
+    };
+    Failed::new(exit, format!("{error}{hint}"))
+}
+
+fn again(source: ConfigSource, forced: Forced) -> Box<dyn Fn() -> Result<Loaded, String>> {
+    Box::new(move || resolve::load(&source, forced).map_err(|failed| failed.message))
+}
+
+fn log_start(loaded: &Loaded, assessment: &Assessment) {
+    let check = assessment.check;
+    tracing::info!(
+        event = "arm_check",
+        role_live = check.role_live,
+        kill_off = check.kill_off,
+        safe_off = check.safe_off,
+        dry_off = check.dry_off,
+        live_on = check.live_on,
+        ack_ok = check.ack_ok,
+        credentials_present = check.credentials_present,
+        armed = check.armed,
+        config_hash = loaded.config_hash()
+    );
+    for warning in loaded.warnings() {
+        tracing::warn!(event = "config_warning", msg = %warning);
+    }
+}
+
+fn say(args: &RunArgs, text: &str) -> Result<(), Failed> {
+    if args.json {
+        return Ok(());
+    }
+    out::print_text(text).map_err(|error| Failed::new(Exit::Failure, format!("cannot write to stdout: {error}")))
+}
+
+/// One line on stdout whenever the mode or its reasons change.
+fn mode_lines(is_silent: bool) -> Watcher {
+    let last: Mutex<String> = Mutex::default();
+    Arc::new(move |observed: &Observed, _status: &Status| {
+        let Observed::Mode(report) = observed else { return };
+        let codes: Vec<&str> = report.voices.iter().map(|voice| voice.code.as_str()).collect();
+        let line = format!("mode {} {}", report.mode.as_str(), codes.join(", "));
+        let mut last = last.lock().expect("nobody panics with the last line");
+        if is_silent || *last == line {
+            return;
+        }
+        if let Err(error) = out::print_line(line.trim_end()) {
+            tracing::error!(event = "stdout_failed", error = %error);
+        }
+        *last = line;
+    })
+}
+
+fn conclude(args: &RunArgs, ended: &Ended, assessment: &Assessment, status: &SharedStatus) -> Outcome {
+    let status = status.read().expect("no holder of the status can panic");
+    let counts = status.counts;
+    let leftovers: Vec<String> = ended.leftovers.iter().map(|view| view.client_id().to_string()).collect();
+    let denials: BTreeMap<_, _> = status.denials.iter().collect();
+    let exit = exit_of(args, ended, assessment);
+    let data = json!({
+        "cause": cause(&ended.cause),
+        "cycles": ended.cycles,
+        "venue": assessment.venue.as_str(),
+        "armed": assessment.is_armed(),
+        "mode": status.mode.as_str(),
+        "intents": counts.intents,
+        "denied": counts.denied,
+        "denials": denials,
+        "submitted": counts.submitted,
+        "accepted": counts.accepted,
+        "fills": counts.fills,
+        "cancels": counts.cancels,
+        "unknown_orders": status.unknown_orders(),
+        "leftovers": leftovers,
+        "equity": status.money.as_ref().and_then(|money| money.equity),
+        "restarts": counts.restarts,
+    });
+    let text = format!(
+        "stopped ({}): {} cycles, {} intents, {} denied, {} accepted, {} fills, {} cancels, {} left over\n{}",
+        cause(&ended.cause),
+        ended.cycles,
+        counts.intents,
+        counts.denied,
+        counts.accepted,
+        counts.fills,
+        counts.cancels,
+        leftovers.len(),
+        leftovers.iter().map(|id| format!("left over: {id}\n")).collect::<String>(),
+    );
+    Report { command: "run", ok: exit == Exit::Ok, data, warnings: Vec::new() }.print(args.json, &text)?;
+    Ok(exit)
+}
+
+fn exit_of(args: &RunArgs, ended: &Ended, assessment: &Assessment) -> Exit {
+    match &ended.cause {
+        Cause::Fatal(_) => Exit::Internal,
+        Cause::Journal(_) => Exit::Store,
+        Cause::Quit => Exit::Quit,
+        Cause::NotReady(missing) if missing.contains(&"clock") => Exit::Unreachable,
+        Cause::NotReady(_) => Exit::Deadline,
+        Cause::Done | Cause::Asked if !ended.leftovers.is_empty() => Exit::Deadline,
+        // A live process that may not trade has done everything else it could.
+        Cause::Done | Cause::Asked if args.once && assessment.venue == arming::Venue::Live && !assessment.is_armed() => Exit::Refused,
+        Cause::Done | Cause::Asked => Exit::Ok,
+    }
+}
+
+fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Done => "done".to_owned(),
+        Cause::NotReady(missing) => format!("not ready: {}", missing.join(", ")),
+        Cause::Asked => "asked to stop".to_owned(),
+        Cause::Quit => "quit".to_owned(),
+        Cause::Fatal(actor) => format!("{actor} ended"),
+        Cause::Journal(why) => format!("journal failed: {why}"),
+    }
+}

@@ -1,0 +1,543 @@
+//! One run of a system, from its first actor to its last record: what `demo` and `run` have in common.
+//!
+//! It waits for signals, deadlines and failures, and stops in the order that leaves nothing behind.
+
+use crate::clock::{Clock, StampSource};
+use crate::driver::endpoint::Endpoint;
+use crate::driver::line::LineLimits;
+use crate::driver::reads::{ReadLimits, ReadParts, Reads};
+use crate::driver::stream::StreamParts;
+use crate::driver::submit::PortParts;
+use crate::driver::{Keys, tls};
+use crate::exits::{LiveExits, SimulatedExits, Way};
+use crate::gate::{Flag, GateOwner};
+use crate::link::Sent;
+use crate::observer::{Eyes, Figures, SharedStatus, Watcher};
+use crate::operator::Operator;
+use crate::order_router::OwnOrders;
+use crate::reconciler::LiveReads;
+use crate::signals::{Event, Signal, Signals};
+use crate::status::Identity;
+use crate::stop::Stop;
+use crate::store::{Entry, Store, StoreError};
+use crate::system::{self, Links, Plan, Running};
+use crate::upkeep::Upkeep;
+use crate::venue::SimulatedReads;
+use config::arming::Armed;
+use crate::logging::Logging;
+use crate::redact::Filter;
+use crate::secrets::{SecretsIn, SecretsPort};
+use config::load::Loaded;
+use config::settings::Settings;
+use engine::feed::Access;
+use engine::ids::{AccountTag, Asset};
+use engine::mode::{Mode, ModeCode, Scope};
+use engine::msg::{RiskIn, StrategyIn};
+use engine::order::OrderView;
+use engine::risk::Venue;
+use engine::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Where orders go, and whether they may.
+pub enum Exchange {
+    /// The configured exchange; with the proof of arming, or cancels only.
+    Live(Option<Armed>),
+    /// Simulated fills against public data.
+    Simulated,
+}
+
+/// What one run is made of.
+pub struct Setup {
+    /// Time.
+    pub clock: Clock,
+    /// Entropy of this start.
+    pub entropy: u64,
+    /// What the operator configured.
+    pub settings: Arc<Settings>,
+    /// The account's quote currency.
+    pub quote: Asset,
+    /// The account's tag in client ids.
+    pub tag: AccountTag,
+    /// Where orders go.
+    pub exchange: Exchange,
+    /// Why the configuration does not arm this process.
+    pub policy_blocks: Vec<&'static str>,
+    /// The key pair, if there is one.
+    pub keys: Keys,
+    /// The egress gate.
+    pub owner: Arc<GateOwner>,
+    /// The journal.
+    pub store: Store,
+    /// What it holds.
+    pub history: Vec<Entry>,
+    /// Figures, and what they are shown on.
+    pub figures: Figures,
+    /// The shared picture.
+    pub status: SharedStatus,
+    /// Fixed facts for the picture.
+    pub identity: Identity,
+    /// Requests a second over all groups of reads.
+    pub requests_per_second: usize,
+    /// Somebody who watches.
+    pub watcher: Option<Watcher>,
+    /// What a reload touches; the demo has none.
+    pub reloadable: Option<Reloadable>,
+}
+
+/// What a reload touches.
+pub struct Reloadable {
+    /// The running configuration.
+    pub loaded: Arc<Loaded>,
+    /// The filter that must know every loaded value.
+    pub filter: Filter,
+    /// The log, for its levels.
+    pub logging: Arc<Logging>,
+    /// Reads the configuration again.
+    pub again: Box<dyn Fn() -> Result<Loaded, String>>,
+}
+
+/// When a run ends by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Until {
+    /// After this time.
+    pub elapsed: Option<Duration>,
+    /// After this many cycles.
+    pub cycles: Option<u32>,
+    /// Cycles count only once everything is ready; not ready by then ends the run.
+    pub ready_within: Option<Duration>,
+}
+
+/// Why a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its time or its cycles were over.
+    Done,
+    /// It was not ready in time; what was missing.
+    NotReady(Vec<&'static str>),
+    /// TERM or INT.
+    Asked,
+    /// QUIT: sealed without cancelling.
+    Quit,
+    /// An actor of the order path ended.
+    Fatal(&'static str),
+    /// The journal failed.
+    Journal(String),
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Why.
+    pub cause: Cause,
+    /// Own orders that had not ended.
+    pub leftovers: Vec<OrderView>,
+    /// Cycles that were begun.
+    pub cycles: u32,
+}
+
+/// Runs a system until it is asked to stop. `settled` is called after the orders are settled and before the actors end.
+///
+/// # Errors
+/// The system could not be started.
+pub async fn operate(
+    setup: Setup,
+    signals: &mut Signals,
+    until: Until,
+    settled: impl AsyncFnOnce(&Reads),
+) -> Result<Ended, StoreError> {
+    let mut parts = Parts::of(&setup);
+    let mut running = parts.start(setup)?;
+    let mut operator = parts.operator(&running);
+    if running.was_safe {
+        operator.safe_mode_on();
+    } else {
+        parts.open(&operator);
+    }
+    parts.upkeep(&running);
+    let (cause, cycles) = parts.run(&mut running, signals, &mut operator, until).await;
+    let leftovers = match cause {
+        Cause::Quit => parts.own_orders.living(),
+        Cause::Done | Cause::NotReady(_) | Cause::Asked | Cause::Fatal(_) | Cause::Journal(_) => parts.settle(&running, signals, &cause).await,
+    };
+    settled(&parts.reads).await;
+    // The journal closes when its last handle is gone.
+    drop(operator);
+    let count = u32::try_from(leftovers.len()).unwrap_or(u32::MAX);
+    running.shut_down(count, &parts.clock).await;
+    Ok(Ended { cause, leftovers, cycles })
+}
+
+/// Whether cycles count yet.
+enum Readiness {
+    Ready,
+    Waiting,
+    TooLate(Vec<&'static str>),
+}
+
+/// What outlives the setup.
+struct Parts {
+    clock: Clock,
+    settings: Arc<Settings>,
+    owner: Arc<GateOwner>,
+    links: Links,
+    eyes: Eyes,
+    status: SharedStatus,
+    own_orders: OwnOrders,
+    reads: Reads,
+    /// A client that signs with a candidate key pair.
+    trial: (Keys, Reads),
+    keys: Keys,
+    stamps: StampSource,
+    tag: AccountTag,
+    again: Option<Box<dyn Fn() -> Result<Loaded, String>>>,
+    is_unarmed_live: bool,
+}
+
+impl Parts {
+    fn of(setup: &Setup) -> Self {
+        let stamps = StampSource::new(setup.clock.clone());
+        let reads = client(setup, setup.keys.clone(), stamps.clone());
+        let candidate = Keys::none();
+        Self {
+            clock: setup.clock.clone(),
+            settings: Arc::clone(&setup.settings),
+            owner: Arc::clone(&setup.owner),
+            links: Links::default(),
+            eyes: Eyes::default(),
+            status: Arc::clone(&setup.status),
+            own_orders: OwnOrders::default(),
+            reads,
+            trial: (candidate.clone(), client(setup, candidate, stamps.clone())),
+            keys: setup.keys.clone(),
+            stamps,
+            tag: setup.tag,
+            again: None,
+            is_unarmed_live: matches!(setup.exchange, Exchange::Live(None)),
+        }
+    }
+
+    fn start(&mut self, setup: Setup) -> Result<Running, StoreError> {
+        let secrets = setup.reloadable.map(|reloadable| self.secrets(reloadable));
+        self.status.write().expect("no holder of the status can panic").identity = setup.identity;
+        let has_keys = setup.keys.current().is_some();
+        let is_simulated = matches!(setup.exchange, Exchange::Simulated);
+        let plan = Plan {
+            clock: setup.clock,
+            entropy: setup.entropy,
+            settings: Arc::clone(&self.settings),
+            quote: setup.quote,
+            tag: setup.tag,
+            venue: if is_simulated { Venue::Simulated } else { Venue::Live },
+            policy_blocks: setup.policy_blocks,
+            owner: setup.owner,
+            store: setup.store,
+            history: setup.history,
+            // A dry run reads nothing private.
+            access: if has_keys && !is_simulated { Access::Private } else { Access::Public },
+            stream: StreamParts {
+                endpoint: endpoint(self.settings.exchange.ws_url.as_str()),
+                tls: tls::client_config(),
+                keys: self.keys.clone(),
+                clock: self.clock.clone(),
+                metrics: setup.figures.metrics.clone(),
+                connect_time_max: Duration::from_secs(10),
+            },
+            figures: setup.figures,
+            links: self.links.clone(),
+            eyes: self.eyes.clone(),
+            status: Arc::clone(&self.status),
+            watcher: setup.watcher,
+            own_orders: self.own_orders.clone(),
+            secrets,
+        };
+        match setup.exchange {
+            Exchange::Live(armed) => self.start_live(plan, armed),
+            Exchange::Simulated => self.start_simulated(plan),
+        }
+    }
+
+    fn start_live(&self, plan: Plan, armed: Option<Armed>) -> Result<Running, StoreError> {
+        let way = Way {
+            client: self.reads.clone(),
+            router: self.links.router.clone(),
+            gate: self.owner.gate(),
+            clock: self.clock.clone(),
+            eyes: self.eyes.clone(),
+        };
+        let parts = PortParts {
+            tls: tls::client_config(),
+            keys: self.keys.clone(),
+            stamps: self.stamps.clone(),
+            gate: self.owner.gate(),
+            clock: self.clock.clone(),
+            limits: LineLimits {
+                connect: Duration::from_millis(u64::try_from(self.settings.exchange.rest.connect_timeout_ms).unwrap_or(0)),
+                reply: Duration::from_millis(u64::try_from(self.settings.orders.order_submit_timeout_ms).unwrap_or(0)),
+                ..LineLimits::default()
+            },
+        };
+        let exits = move |_: &Links| match armed {
+            Some(armed) => LiveExits::armed(armed, parts, way).expect("the armed address was read from the configuration"),
+            None => LiveExits::cancels_only(way),
+        };
+        let client = self.reads.clone();
+        let reads = move |links: &Links| LiveReads { client: client.clone(), reconciler: links.reconciler.clone() };
+        system::start(plan, exits, reads)
+    }
+
+    fn start_simulated(&self, plan: Plan) -> Result<Running, StoreError> {
+        let (gate, eyes) = (self.owner.gate(), self.eyes.clone());
+        let exits = move |links: &Links| SimulatedExits {
+            venue: links.venue.clone(),
+            gate,
+            router: links.router.clone(),
+            eyes,
+        };
+        let reads = |links: &Links| SimulatedReads {
+            venue: links.venue.clone(),
+            reconciler: links.reconciler.clone(),
+        };
+        system::start(plan, exits, reads)
+    }
+
+    fn secrets(&mut self, reloadable: Reloadable) -> (SecretsPort, Arc<Loaded>) {
+        self.again = Some(reloadable.again);
+        let trial = self.keys.current().map(|_| self.trial.clone());
+        let port = SecretsPort {
+            keys: self.keys.clone(),
+            trial,
+            risk: self.links.risk.clone(),
+            filter: reloadable.filter,
+            logging: reloadable.logging,
+        };
+        (port, reloadable.loaded)
+    }
+
+    /// Reads the configuration again and hands it to Secrets; a broken one changes nothing.
+    fn reload(&self) {
+        let Some(again) = &self.again else { return };
+        match again() {
+            Ok(loaded) => {
+                if self.links.secrets.send(SecretsIn::Reload(Box::new(loaded))) != Sent::Delivered {
+                    tracing::error!(event = "reload_not_delivered");
+                }
+            }
+            Err(problems) => tracing::error!(event = "config_reload_refused", reasons = problems),
+        }
+    }
+
+    fn operator(&self, running: &Running) -> Operator {
+        Operator {
+            links: self.links.clone(),
+            owner: Arc::clone(&self.owner),
+            journal: running.journal.clone(),
+            status: Arc::clone(&self.status),
+            clock: self.clock.clone(),
+            configured_safe: self.settings.safety.safe_mode,
+            unarmed_live: self.is_unarmed_live,
+            last_on: None,
+        }
+    }
+
+    /// Lowers what only the start had raised; the configuration's own safe mode and kill switch stay.
+    fn open(&self, operator: &Operator) {
+        let gate = self.owner.gate();
+        let safety = &self.settings.safety;
+        for (flag, stays) in [(Flag::Safe, safety.safe_mode), (Flag::Kill, self.is_killed()), (Flag::Drain, false)] {
+            if !stays && self.owner.lower(flag, gate.serial()).is_err() {
+                tracing::warn!(event = "gate_stays_shut", flag = flag.as_str());
+            }
+        }
+        let voices = [
+            (safety.safe_mode, ModeCode::OperatorSafeMode, Mode::ObserveOnly),
+            (self.is_killed(), ModeCode::OperatorKill, Mode::KillSwitch),
+        ];
+        for (holds, code, mode) in voices {
+            if holds {
+                self.tell_risk(RiskIn::Raise(code, Scope::Global, mode), operator);
+            }
+        }
+    }
+
+    /// The configured kill switch binds on the live venue; a dry run only shows it.
+    fn is_killed(&self) -> bool {
+        self.settings.safety.kill_switch && self.is_unarmed_live
+    }
+
+    fn tell_risk(&self, message: RiskIn, operator: &Operator) {
+        // The gate core lives on another thread and may not have published its address yet: it is retried by the caller's
+        // next turn, and until then the atomic gate keeps everything in.
+        let mut waiting = Some(message);
+        while let Some(message) = waiting.take() {
+            match operator.links.risk.try_hand_over(message) {
+                Ok(()) => {}
+                Err((Sent::Full | Sent::Down | Sent::Delivered, back)) => {
+                    waiting = Some(back);
+                    std::thread::yield_now();
+                }
+            }
+        }
+    }
+
+    fn upkeep(&self, running: &Running) {
+        let upkeep = Upkeep {
+            rest: self.reads.clone(),
+            clock: self.clock.clone(),
+            links: self.links.clone(),
+            rulebook: running.rulebook.clone(),
+            gate: self.owner.gate(),
+            eyes: self.eyes.clone(),
+            symbols: self.settings.market.symbols.iter().copied().collect(),
+            skew_ms_warn: self.settings.exchange.clock.skew_ms_warn,
+            skew_ms_kill: self.settings.exchange.clock.skew_ms_kill,
+        };
+        running.rest.spawn(upkeep.clone().watch_clock());
+        running.rest.spawn(upkeep.watch_rules());
+    }
+
+    async fn run(
+        &self,
+        running: &mut Running,
+        signals: &mut Signals,
+        operator: &mut Operator,
+        until: Until,
+    ) -> (Cause, u32) {
+        let period = Duration::from_millis(u64::try_from(self.settings.strategy.cycle_interval_ms).unwrap_or(1));
+        let mut beat = tokio::time::interval(period);
+        let over = async {
+            match until.elapsed {
+                Some(elapsed) => tokio::time::sleep(elapsed).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(over);
+        let started = self.clock.now();
+        let mut cycle = 0;
+        loop {
+            tokio::select! {
+                biased;
+                event = signals.next() => match event {
+                    Some(Event::Signal(Signal::Usr1)) => operator.safe_mode_on(),
+                    Some(Event::Signal(Signal::Usr2)) => drop(operator.request_off()),
+                    Some(Event::Signal(Signal::Hup)) => self.reload(),
+                    Some(Event::Signal(Signal::Quit)) => return (Cause::Quit, cycle),
+                    Some(Event::Signal(Signal::Term | Signal::Int) | Event::StopNow) | None => return (Cause::Asked, cycle),
+                },
+                actor = running.fatal.recv() => {
+                    return (Cause::Fatal(actor.map_or("supervisor", engine::supervisor::ActorName::as_str)), cycle);
+                }
+                why = running.journal_failed.recv() => {
+                    return (Cause::Journal(why.unwrap_or_else(|| "its thread ended".to_owned())), cycle);
+                }
+                () = &mut over => return (Cause::Done, cycle),
+                _ = beat.tick() => {
+                    match self.readiness(&until, started) {
+                        Readiness::Ready => {}
+                        Readiness::Waiting => continue,
+                        Readiness::TooLate(missing) => return (Cause::NotReady(missing), cycle),
+                    }
+                    if until.cycles.is_some_and(|most| cycle >= most) {
+                        return (Cause::Done, cycle);
+                    }
+                    cycle += 1;
+                    if self.links.strategy.send(StrategyIn::Cycle(cycle)) == Sent::Full {
+                        tracing::warn!(event = "cycle_dropped", cycle);
+                    }
+                }
+            }
+        }
+    }
+
+    fn readiness(&self, until: &Until, started: Timestamp) -> Readiness {
+        let Some(within) = until.ready_within else { return Readiness::Ready };
+        let now = self.clock.now();
+        let checks = self.status.read().expect("no holder of the status can panic").readiness(now);
+        let missing: Vec<&'static str> = checks.iter().filter(|check| !check.ok).map(|check| check.name).collect();
+        let waited = u64::try_from(now.ms_since(started)).unwrap_or(0);
+        if missing.is_empty() {
+            Readiness::Ready
+        } else if Duration::from_millis(waited) < within {
+            Readiness::Waiting
+        } else {
+            Readiness::TooLate(missing)
+        }
+    }
+
+    async fn settle(&self, running: &Running, signals: &mut Signals, cause: &Cause) -> Vec<OrderView> {
+        let (hurry_send, hurry) = watch::channel(false);
+        let gate = self.owner.gate();
+        let stop = Stop {
+            links: &running.links,
+            gate: &gate,
+            own_orders: &self.own_orders,
+            status: &self.status,
+            clock: &self.clock,
+            hurry,
+        };
+        let deadline_ms = match cause {
+            // Without its order path or its journal the process cannot follow an order to its end.
+            Cause::Fatal(_) | Cause::Journal(_) => 0,
+            Cause::Done | Cause::NotReady(_) | Cause::Asked | Cause::Quit => self.settings.orders.shutdown_deadline_seconds * 1_000,
+        };
+        if deadline_ms == 0 {
+            self.cancel_by_list().await;
+        }
+        let settled = stop.settle(deadline_ms);
+        tokio::pin!(settled);
+        loop {
+            tokio::select! {
+                biased;
+                left = &mut settled => return left,
+                event = signals.next() => {
+                    if matches!(event, Some(Event::StopNow) | None) {
+                        hurry_send.send_replace(true);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Cancels by the exchange's own list, without any core: the way out when the order path is broken.
+    async fn cancel_by_list(&self) {
+        let Ok(rows) = self.reads.open_orders().await else {
+            tracing::error!(event = "emergency_list_failed");
+            return;
+        };
+        for row in rows.iter().filter(|row| row.client_id.is_some_and(|id| id.tag() == self.tag)) {
+            let reply = self.reads.delete_order(row.id, engine::pacing::Urgency::Reserved).await;
+            tracing::error!(event = "emergency_cancel", order_id = %row.id, reply = ?reply);
+        }
+    }
+}
+
+/// Makes a client for reads and cancels.
+fn client(setup: &Setup, keys: Keys, stamps: StampSource) -> Reads {
+    let rest = &setup.settings.exchange.rest;
+    let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    let reads = Reads::new(ReadParts {
+        endpoint: endpoint(setup.settings.exchange.rest_url.as_str()),
+        tls: tls::client_config(),
+        keys,
+        stamps,
+        clock: setup.clock.clone(),
+        metrics: setup.figures.metrics.clone(),
+        limits: ReadLimits {
+            connect: millis(rest.connect_timeout_ms),
+            read: millis(rest.timeout_ms),
+            retries_max: rest.retries_max,
+            delay_ms_base: rest.retry_delay_ms_base,
+            delay_ms_max: rest.retry_delay_ms_max,
+            requests_per_second: setup.requests_per_second,
+            ..ReadLimits::default()
+        },
+        seed: setup.entropy,
+    });
+    reads.expect("the client's settings are constants that were tested")
+}
+
+/// Reads an address that the configuration has already judged.
+fn endpoint(url: &str) -> Endpoint {
+    Endpoint::parse(url).expect("the configuration accepts only addresses that can be used")
+}
