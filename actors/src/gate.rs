@@ -230,12 +230,17 @@ mod tests {
     #[test]
     fn an_acknowledged_kill_is_never_lost_to_a_racing_reset() {
         const ROUNDS: usize = 2_000;
+        // A bound, so that a failure of the other threads ends the test and does not hang it.
+        const RESETS_MAX: usize = 50_000_000;
         let (owner, gate) = open();
         let is_done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 // Resets as fast as it can, each time for the serial it saw, and only what it saw to be killed.
-                while !is_done.load(Ordering::SeqCst) {
+                for _ in 0..RESETS_MAX {
+                    if is_done.load(Ordering::SeqCst) {
+                        return;
+                    }
                     let asked_at = gate.serial();
                     if gate.is_raised(Flag::Kill) && owner.lower(Flag::Kill, asked_at).is_ok() {
                         assert!(

@@ -196,11 +196,12 @@ fn a_stopped_reader_costs_counted_lines_and_never_a_wait() {
     let dropped = lines.dropped();
     assert!(dropped >= SENT - 9, "{dropped}");
     drop(go);
+    let (done, is_done) = std::sync::mpsc::sync_channel(1);
     lines
         .send
-        .send(Line::Text("end\n".to_owned()))
+        .send(Line::Flush(done))
         .expect("the thread lives");
-    lines.flush();
+    is_done.recv().expect("everything before was written");
     let written = page.text().iter().filter(|byte| **byte == b'x').count() as u64;
     assert_eq!(written + dropped, SENT);
 }

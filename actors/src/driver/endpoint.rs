@@ -189,6 +189,17 @@ pub enum Wire {
     Tls(Box<TlsStream<Metered>>),
 }
 
+#[cfg(test)]
+impl Wire {
+    /// Waits until something, or the end, has arrived.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        match self {
+            Self::Plain(metered) => metered.stream.readable().await,
+            Self::Tls(stream) => stream.get_ref().0.stream.readable().await,
+        }
+    }
+}
+
 impl AsyncRead for Metered {
     fn poll_read(
         mut self: Pin<&mut Self>,

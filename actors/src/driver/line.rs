@@ -4,7 +4,7 @@
 //! is the end of it, and every failure is judged by what was written, never by the text of an error.
 
 use crate::clock::Clock;
-use crate::driver::endpoint::{Endpoint, Wire};
+use crate::driver::endpoint::{Endpoint, Meter, Wire};
 use crate::driver::gated::{Egress, GatedStream, Permit};
 use crate::gate::Gate;
 use engine::answer::{NotSent, UnknownCause};
@@ -188,6 +188,10 @@ impl Line {
     async fn dial(&self) -> std::io::Result<Conn> {
         let dialled = self.endpoint.connect(&self.tls, self.limits.connect);
         let (wire, meter) = dialled.await?;
+        self.shake(wire, meter).await
+    }
+
+    async fn shake(&self, wire: Wire, meter: Meter) -> std::io::Result<Conn> {
         let egress = Egress::new(self.gate.clone(), self.clock.clone(), meter);
         let stream = TokioIo::new(GatedStream::new(wire, egress.clone()));
         let mut http = Builder::new();

@@ -212,3 +212,39 @@ async fn a_connection_that_idled_too_long_is_replaced_before_it_is_used() {
     assert_eq!(rig.post(permit).await, Ok(200));
     assert_eq!(rig.connections(), 2);
 }
+
+/// A connection on which the far side has said `text` and gone, before any request was made.
+async fn left_with(text: &'static [u8]) -> (Line, Conn, Permit) {
+    let rig = rig("http", "127.0.0.1", trusting()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        stream.write_all(text).await.expect("open");
+    });
+    let endpoint = Endpoint::parse(&format!("http://127.0.0.1:{port}")).expect("loopback");
+    let opened = endpoint.connect(&trusting(), Duration::from_secs(10)).await;
+    let (wire, meter) = opened.expect("it listens");
+    wire.readable().await.expect("the far side speaks or goes");
+    let conn = rig
+        .line
+        .shake(wire, meter)
+        .await
+        .expect("no bytes are needed");
+    let permit = rig.permit();
+    (rig.line, conn, permit)
+}
+
+#[tokio::test]
+async fn what_arrives_before_the_request_is_not_its_answer() {
+    for text in [&b""[..], REPLY, b"HTTP/1.1 408 Request Timeout\r\n\r\n"] {
+        let (mut line, conn, permit) = left_with(text).await;
+        let mut make = || {
+            let request = Request::post("/x").header(HOST, "localhost");
+            Ok(request.body(Full::new(Bytes::new())).expect("a request"))
+        };
+        let result = line.try_post(conn, permit, &mut make).await;
+        let failed = PostError::NotSent(NotSent::ConnectFailed);
+        assert_eq!(result.map(|reply| reply.status), Err(failed), "{text:?}");
+    }
+}
