@@ -71,12 +71,22 @@ impl LiveExits {
         let report = {
             let way = way.clone();
             move |submitted: Submitted| {
-                let Submitted { client_id, outcome, took_ms, status, .. } = submitted;
-                way.eyes.see(Observed::SubmitAnswered(client_id, took_ms, status));
+                let Submitted {
+                    client_id,
+                    outcome,
+                    took_ms,
+                    status,
+                    ..
+                } = submitted;
+                way.eyes
+                    .see(Observed::SubmitAnswered(client_id, took_ms, status));
                 way.answer(RouterIn::Outcome(client_id, outcome));
             }
         };
-        Ok(Self { port: Some(SubmitPort::start(armed, parts, report)?), way })
+        Ok(Self {
+            port: Some(SubmitPort::start(armed, parts, report)?),
+            way,
+        })
     }
 
     /// Cancels and look-ups only: what a live process that is not armed may do.
@@ -91,7 +101,10 @@ impl Exits for LiveExits {
             Some(port) => port.submit(order, stamp_max),
             None => {
                 let id = order.spend().client_id;
-                self.way.answer(RouterIn::Outcome(id, SubmitOutcome::NotSent(NotSent::NoPort)));
+                self.way.answer(RouterIn::Outcome(
+                    id,
+                    SubmitOutcome::NotSent(NotSent::NoPort),
+                ));
             }
         }
     }
@@ -99,11 +112,19 @@ impl Exits for LiveExits {
     fn delete(&self, id: ClientId, order_id: OrderId) {
         let way = self.way.clone();
         // While the gate is shut, cancels are what it is shut for: they may use the whole quota.
-        let urgency = if way.gate.is_open_for_submit() { Urgency::Ordinary } else { Urgency::Reserved };
+        let urgency = if way.gate.is_open_for_submit() {
+            Urgency::Ordinary
+        } else {
+            Urgency::Reserved
+        };
         actix_rt::spawn(async move {
             let asked = way.clock.now();
             let reply = way.client.delete_order(order_id, urgency).await;
-            way.eyes.see(Observed::CancelAnswered(id, reply, way.clock.now().ms_since(asked)));
+            way.eyes.see(Observed::CancelAnswered(
+                id,
+                reply,
+                way.clock.now().ms_since(asked),
+            ));
             way.answer(RouterIn::CancelReply(id, reply));
         });
     }
@@ -128,7 +149,8 @@ pub struct NoExit {
 impl NoExit {
     fn answer(&self, message: RouterIn) {
         if self.router.send(message) != Sent::Delivered {
-            self.eyes.see(Observed::LinkTrouble("no_exit", "answer dropped"));
+            self.eyes
+                .see(Observed::LinkTrouble("no_exit", "answer dropped"));
         }
     }
 }
@@ -136,7 +158,10 @@ impl NoExit {
 impl Exits for NoExit {
     fn submit(&self, order: Approved<NewOrder>, _stamp_max: Timestamp) {
         let id = order.spend().client_id;
-        self.answer(RouterIn::Outcome(id, SubmitOutcome::NotSent(NotSent::NoPort)));
+        self.answer(RouterIn::Outcome(
+            id,
+            SubmitOutcome::NotSent(NotSent::NoPort),
+        ));
     }
 
     fn delete(&self, id: ClientId, _order_id: OrderId) {

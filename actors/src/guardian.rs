@@ -64,7 +64,11 @@ pub async fn guard<A, F, W>(
 }
 
 fn report(name: ActorName, supervisor: &Link<SupervisorIn>) {
-    tracing::error!(event = "actor_ended", actor = name.as_str(), msg = "an actor ended by itself");
+    tracing::error!(
+        event = "actor_ended",
+        actor = name.as_str(),
+        msg = "an actor ended by itself"
+    );
     if supervisor.send(SupervisorIn::Ended(name)) != crate::link::Sent::Delivered {
         tracing::error!(event = "supervisor_unreachable", actor = name.as_str());
     }

@@ -34,21 +34,31 @@ pub struct Link<T: Send + 'static> {
 
 impl<T: Send + 'static> Clone for Link<T> {
     fn clone(&self) -> Self {
-        Self { cell: Arc::clone(&self.cell) }
+        Self {
+            cell: Arc::clone(&self.cell),
+        }
     }
 }
 
 impl<T: Send + 'static> Default for Link<T> {
     fn default() -> Self {
-        Self { cell: Arc::new(RwLock::new(None)) }
+        Self {
+            cell: Arc::new(RwLock::new(None)),
+        }
     }
 }
 
 impl<T: Send + 'static> Link<T> {
     /// Hands a message over, or says why not.
     pub fn send(&self, message: T) -> Sent {
-        let cell = self.cell.read().expect("no holder of the link's lock can panic");
-        match cell.as_ref().map(|recipient| recipient.try_send(Tell(message))) {
+        let cell = self
+            .cell
+            .read()
+            .expect("no holder of the link's lock can panic");
+        match cell
+            .as_ref()
+            .map(|recipient| recipient.try_send(Tell(message)))
+        {
             Some(Ok(())) => Sent::Delivered,
             Some(Err(SendError::Full(_))) => Sent::Full,
             Some(Err(SendError::Closed(_))) | None => Sent::Down,
@@ -60,8 +70,13 @@ impl<T: Send + 'static> Link<T> {
     /// # Errors
     /// `Full` or `Down`, with the message.
     pub fn try_hand_over(&self, message: T) -> Result<(), (Sent, T)> {
-        let cell = self.cell.read().expect("no holder of the link's lock can panic");
-        let Some(recipient) = cell.as_ref() else { return Err((Sent::Down, message)) };
+        let cell = self
+            .cell
+            .read()
+            .expect("no holder of the link's lock can panic");
+        let Some(recipient) = cell.as_ref() else {
+            return Err((Sent::Down, message));
+        };
         match recipient.try_send(Tell(message)) {
             Ok(()) => Ok(()),
             Err(SendError::Full(back)) => Err((Sent::Full, back.0)),
@@ -71,11 +86,17 @@ impl<T: Send + 'static> Link<T> {
 
     /// Puts a living instance behind the link.
     pub fn publish(&self, recipient: Recipient<Tell<T>>) {
-        *self.cell.write().expect("no holder of the link's lock can panic") = Some(recipient);
+        *self
+            .cell
+            .write()
+            .expect("no holder of the link's lock can panic") = Some(recipient);
     }
 
     /// Takes the instance away: sends are `Down` until the next one is published.
     pub fn clear(&self) {
-        *self.cell.write().expect("no holder of the link's lock can panic") = None;
+        *self
+            .cell
+            .write()
+            .expect("no holder of the link's lock can panic") = None;
     }
 }

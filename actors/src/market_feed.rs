@@ -81,8 +81,22 @@ pub struct MarketFeedPort {
 
 impl MarketFeedPort {
     /// Makes a port without a connection; the simulated venue of a dry run sees public trades too.
-    pub fn new(source: StreamParts, links: &Links, is_simulated: bool, gate: Gate, eyes: Eyes) -> Self {
-        Self { source, session: None, links: links.clone(), is_simulated, gate, eyes, frames: 0 }
+    pub fn new(
+        source: StreamParts,
+        links: &Links,
+        is_simulated: bool,
+        gate: Gate,
+        eyes: Eyes,
+    ) -> Self {
+        Self {
+            source,
+            session: None,
+            links: links.clone(),
+            is_simulated,
+            gate,
+            eyes,
+            frames: 0,
+        }
     }
 
     /// Tells the book that an earlier session is over.
@@ -94,7 +108,8 @@ impl MarketFeedPort {
         let sent = self.links.book.send(input);
         if sent == Sent::Full {
             // The book has lost its place in the stream: only a new session brings full books for all pairs.
-            self.eyes.see(Observed::LinkTrouble("feed_to_book", "full, new session"));
+            self.eyes
+                .see(Observed::LinkTrouble("feed_to_book", "full, new session"));
             self.command(Command::Close);
         }
     }
@@ -104,7 +119,8 @@ impl MarketFeedPort {
             && self.is_simulated
             && self.links.venue.send(VenueIn::Trade(*trade)) != Sent::Delivered
         {
-            self.eyes.see(Observed::LinkTrouble("feed_to_venue", "trade dropped"));
+            self.eyes
+                .see(Observed::LinkTrouble("feed_to_venue", "trade dropped"));
         }
     }
 
@@ -127,7 +143,9 @@ impl Perform for MarketFeedPort {
 
     fn perform(&mut self, _now: Timestamp, effect: <Feed as Core>::Effect) {
         match effect {
-            FeedEffect::Connect => self.session = Some(Session::open(self.source.clone(), self.links.feed.clone())),
+            FeedEffect::Connect => {
+                self.session = Some(Session::open(self.source.clone(), self.links.feed.clone()))
+            }
             FeedEffect::Close => self.command(Command::Close),
             FeedEffect::Join(channel, symbol) => self.command(Command::Join(channel, symbol)),
             FeedEffect::Leave(channel, symbol) => self.command(Command::Leave(channel, symbol)),
@@ -145,7 +163,8 @@ impl Perform for MarketFeedPort {
             }
             FeedEffect::PrivateUp => {
                 if self.links.reconciler.send(ReconcileIn::Now) != Sent::Delivered {
-                    self.eyes.see(Observed::LinkTrouble("feed_to_reconciler", "wish dropped"));
+                    self.eyes
+                        .see(Observed::LinkTrouble("feed_to_reconciler", "wish dropped"));
                 }
             }
             FeedEffect::Note(note) => self.eyes.see(Observed::Feed(note)),

@@ -117,15 +117,32 @@ pub struct Observer {
 
 impl Observer {
     /// Makes the actor.
-    pub fn new(status: SharedStatus, clock: Clock, figures: Figures, eyes: &Eyes, watcher: Option<Watcher>) -> Self {
+    pub fn new(
+        status: SharedStatus,
+        clock: Clock,
+        figures: Figures,
+        eyes: &Eyes,
+        watcher: Option<Watcher>,
+    ) -> Self {
         let Figures { metrics, pictures } = figures;
-        Self { status, clock, metrics, pictures, watcher, dropped: Arc::clone(&eyes.dropped) }
+        Self {
+            status,
+            clock,
+            metrics,
+            pictures,
+            watcher,
+            dropped: Arc::clone(&eyes.dropped),
+        }
     }
 
     fn refresh(&self) {
         self.metrics.upkeep();
         let now = self.clock.now();
-        let picture = self.status.read().expect("no holder of the status can panic").picture(now);
+        let picture = self
+            .status
+            .read()
+            .expect("no holder of the status can panic")
+            .picture(now);
         self.pictures.put(picture);
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
@@ -135,7 +152,10 @@ impl Observer {
 
     fn take(&self, observed: &Observed) {
         let now = self.clock.now();
-        let mut status = self.status.write().expect("no holder of the status can panic");
+        let mut status = self
+            .status
+            .write()
+            .expect("no holder of the status can panic");
         let metrics = &self.metrics;
         let counts = &mut status.counts;
         match observed {
@@ -166,7 +186,13 @@ impl Observer {
             Observed::Fill(trade) => {
                 counts.fills += 1;
                 metrics.fill();
-                let text = format!("{} {} {} at {}", trade.side.as_str(), trade.qty, trade.base, trade.price);
+                let text = format!(
+                    "{} {} {} at {}",
+                    trade.side.as_str(),
+                    trade.qty,
+                    trade.base,
+                    trade.price
+                );
                 status.note(now, "fill", text);
                 tracing::info!(event = "fill", order_id = %trade.order_id, client_order_id = trade.client_id.map(tracing::field::display),
                     side = trade.side.as_str(), price = %trade.price, qty = %trade.qty, fee = %trade.fee, tax = %trade.tax);
@@ -201,7 +227,11 @@ impl Observer {
                     metrics.reconcile_failed(report.took_ms);
                 }
                 status.last_pass = Some(*report);
-                tracing::debug!(event = "reconciled", clean = report.clean, took_ms = report.took_ms);
+                tracing::debug!(
+                    event = "reconciled",
+                    clean = report.clean,
+                    took_ms = report.took_ms
+                );
             }
             Observed::Offset(offset) => {
                 status.offset_ms = *offset;
@@ -218,7 +248,8 @@ impl Observer {
                 tracing::warn!(event = "link_trouble", link, what);
             }
         }
-        self.metrics.orders_now(status.orders.len(), status.unknown_orders());
+        self.metrics
+            .orders_now(status.orders.len(), status.unknown_orders());
         if let Some(watcher) = &self.watcher {
             watcher(observed, &status);
         }
@@ -280,7 +311,8 @@ fn book(status: &mut Status, metrics: &Metrics, now: engine::time::Timestamp, vi
 fn order(status: &mut Status, metrics: &Metrics, view: &OrderView) {
     let id = view.client_id();
     let before = status.orders.get(&id).map(|known| known.state);
-    let was_accepted = before.is_some_and(|state| matches!(state, OrderState::Open | OrderState::Partial));
+    let was_accepted =
+        before.is_some_and(|state| matches!(state, OrderState::Open | OrderState::Partial));
     if view.state.is_terminal() {
         status.orders.remove(&id);
     } else {
@@ -345,7 +377,9 @@ const fn reason(state: OrderState) -> Option<&'static str> {
 fn router(status: &mut Status, now: engine::time::Timestamp, note: RouterNote) {
     match note {
         RouterNote::DuplicateFill(id) => tracing::debug!(event = "fill_repeated", order_id = %id),
-        RouterNote::Unmapped(id) => tracing::error!(event = "order_message_unmapped", order_id = %id),
+        RouterNote::Unmapped(id) => {
+            tracing::error!(event = "order_message_unmapped", order_id = %id)
+        }
         RouterNote::Ghost(id) => {
             status.note(now, "ghost_order", id.to_string());
             tracing::error!(event = "ghost_order", client_order_id = %id);
@@ -363,16 +397,32 @@ fn router(status: &mut Status, now: engine::time::Timestamp, note: RouterNote) {
 }
 
 fn mode(status: &mut Status, metrics: &Metrics, now: engine::time::Timestamp, report: &ModeReport) {
-    let codes: Vec<&str> = report.voices.iter().map(|voice| voice.code.as_str()).collect();
+    let codes: Vec<&str> = report
+        .voices
+        .iter()
+        .map(|voice| voice.code.as_str())
+        .collect();
     if status.mode != report.mode {
-        status.note(now, "mode", format!("{} ({})", report.mode.as_str(), codes.join(", ")));
+        status.note(
+            now,
+            "mode",
+            format!("{} ({})", report.mode.as_str(), codes.join(", ")),
+        );
     }
-    tracing::info!(event = "mode", mode = report.mode.as_str(), before = status.mode.as_str(), reasons = codes.join(","));
+    tracing::info!(
+        event = "mode",
+        mode = report.mode.as_str(),
+        before = status.mode.as_str(),
+        reasons = codes.join(",")
+    );
     metrics.mode(report.mode);
     if status.mode != report.mode {
         metrics.mode_changed(report.mode);
     }
-    let is_safe = report.voices.iter().any(|voice| voice.code == engine::mode::ModeCode::OperatorSafeMode);
+    let is_safe = report
+        .voices
+        .iter()
+        .any(|voice| voice.code == engine::mode::ModeCode::OperatorSafeMode);
     metrics.safe_mode(is_safe);
     metrics.kill_latched(report.mode == engine::mode::Mode::KillSwitch);
     status.mode = report.mode;

@@ -12,10 +12,13 @@ use crate::driver::{Keys, tls};
 use crate::exits::{LiveExits, SimulatedExits, Way};
 use crate::gate::{Flag, GateOwner};
 use crate::link::Sent;
+use crate::logging::Logging;
 use crate::observer::{Eyes, Figures, SharedStatus, Watcher};
 use crate::operator::Operator;
 use crate::order_router::OwnOrders;
 use crate::reconciler::LiveReads;
+use crate::redact::Filter;
+use crate::secrets::{SecretsIn, SecretsPort};
 use crate::signals::{Event, Signal, Signals};
 use crate::status::Identity;
 use crate::stop::Stop;
@@ -24,9 +27,6 @@ use crate::system::{self, Links, Plan, Running};
 use crate::upkeep::Upkeep;
 use crate::venue::SimulatedReads;
 use config::arming::Armed;
-use crate::logging::Logging;
-use crate::redact::Filter;
-use crate::secrets::{SecretsIn, SecretsPort};
 use config::load::Loaded;
 use config::settings::Settings;
 use engine::feed::Access;
@@ -159,14 +159,20 @@ pub async fn operate(
     let (cause, cycles) = parts.run(&mut running, signals, &mut operator, until).await;
     let leftovers = match cause {
         Cause::Quit => parts.own_orders.living(),
-        Cause::Done | Cause::NotReady(_) | Cause::Asked | Cause::Fatal(_) | Cause::Journal(_) => parts.settle(&running, signals, &cause).await,
+        Cause::Done | Cause::NotReady(_) | Cause::Asked | Cause::Fatal(_) | Cause::Journal(_) => {
+            parts.settle(&running, signals, &cause).await
+        }
     };
     settled(&parts.reads).await;
     // The journal closes when its last handle is gone.
     drop(operator);
     let count = u32::try_from(leftovers.len()).unwrap_or(u32::MAX);
     running.shut_down(count, &parts.clock).await;
-    Ok(Ended { cause, leftovers, cycles })
+    Ok(Ended {
+        cause,
+        leftovers,
+        cycles,
+    })
 }
 
 /// Whether cycles count yet.
@@ -220,7 +226,10 @@ impl Parts {
 
     fn start(&mut self, setup: Setup) -> Result<Running, StoreError> {
         let secrets = setup.reloadable.map(|reloadable| self.secrets(reloadable));
-        self.status.write().expect("no holder of the status can panic").identity = setup.identity;
+        self.status
+            .write()
+            .expect("no holder of the status can panic")
+            .identity = setup.identity;
         let has_keys = setup.keys.current().is_some();
         let is_simulated = matches!(setup.exchange, Exchange::Simulated);
         let plan = Plan {
@@ -229,13 +238,21 @@ impl Parts {
             settings: Arc::clone(&self.settings),
             quote: setup.quote,
             tag: setup.tag,
-            venue: if is_simulated { Venue::Simulated } else { Venue::Live },
+            venue: if is_simulated {
+                Venue::Simulated
+            } else {
+                Venue::Live
+            },
             policy_blocks: setup.policy_blocks,
             owner: setup.owner,
             store: setup.store,
             history: setup.history,
             // A dry run reads nothing private.
-            access: if has_keys && !is_simulated { Access::Private } else { Access::Public },
+            access: if has_keys && !is_simulated {
+                Access::Private
+            } else {
+                Access::Public
+            },
             stream: StreamParts {
                 endpoint: endpoint(self.settings.exchange.ws_url.as_str()),
                 tls: tls::client_config(),
@@ -273,17 +290,25 @@ impl Parts {
             gate: self.owner.gate(),
             clock: self.clock.clone(),
             limits: LineLimits {
-                connect: Duration::from_millis(u64::try_from(self.settings.exchange.rest.connect_timeout_ms).unwrap_or(0)),
-                reply: Duration::from_millis(u64::try_from(self.settings.orders.order_submit_timeout_ms).unwrap_or(0)),
+                connect: Duration::from_millis(
+                    u64::try_from(self.settings.exchange.rest.connect_timeout_ms).unwrap_or(0),
+                ),
+                reply: Duration::from_millis(
+                    u64::try_from(self.settings.orders.order_submit_timeout_ms).unwrap_or(0),
+                ),
                 ..LineLimits::default()
             },
         };
         let exits = move |_: &Links| match armed {
-            Some(armed) => LiveExits::armed(armed, parts, way).expect("the armed address was read from the configuration"),
+            Some(armed) => LiveExits::armed(armed, parts, way)
+                .expect("the armed address was read from the configuration"),
             None => LiveExits::cancels_only(way),
         };
         let client = self.reads.clone();
-        let reads = move |links: &Links| LiveReads { client: client.clone(), reconciler: links.reconciler.clone() };
+        let reads = move |links: &Links| LiveReads {
+            client: client.clone(),
+            reconciler: links.reconciler.clone(),
+        };
         system::start(plan, exits, reads)
     }
 
@@ -345,13 +370,21 @@ impl Parts {
     fn open(&self, operator: &Operator) {
         let gate = self.owner.gate();
         let safety = &self.settings.safety;
-        for (flag, stays) in [(Flag::Safe, safety.safe_mode), (Flag::Kill, self.is_killed()), (Flag::Drain, false)] {
+        for (flag, stays) in [
+            (Flag::Safe, safety.safe_mode),
+            (Flag::Kill, self.is_killed()),
+            (Flag::Drain, false),
+        ] {
             if !stays && self.owner.lower(flag, gate.serial()).is_err() {
                 tracing::warn!(event = "gate_stays_shut", flag = flag.as_str());
             }
         }
         let voices = [
-            (safety.safe_mode, ModeCode::OperatorSafeMode, Mode::ObserveOnly),
+            (
+                safety.safe_mode,
+                ModeCode::OperatorSafeMode,
+                Mode::ObserveOnly,
+            ),
             (self.is_killed(), ModeCode::OperatorKill, Mode::KillSwitch),
         ];
         for (holds, code, mode) in voices {
@@ -404,7 +437,9 @@ impl Parts {
         operator: &mut Operator,
         until: Until,
     ) -> (Cause, u32) {
-        let period = Duration::from_millis(u64::try_from(self.settings.strategy.cycle_interval_ms).unwrap_or(1));
+        let period = Duration::from_millis(
+            u64::try_from(self.settings.strategy.cycle_interval_ms).unwrap_or(1),
+        );
         let mut beat = tokio::time::interval(period);
         let over = async {
             match until.elapsed {
@@ -451,10 +486,20 @@ impl Parts {
     }
 
     fn readiness(&self, until: &Until, started: Timestamp) -> Readiness {
-        let Some(within) = until.ready_within else { return Readiness::Ready };
+        let Some(within) = until.ready_within else {
+            return Readiness::Ready;
+        };
         let now = self.clock.now();
-        let checks = self.status.read().expect("no holder of the status can panic").readiness(now);
-        let missing: Vec<&'static str> = checks.iter().filter(|check| !check.ok).map(|check| check.name).collect();
+        let checks = self
+            .status
+            .read()
+            .expect("no holder of the status can panic")
+            .readiness(now);
+        let missing: Vec<&'static str> = checks
+            .iter()
+            .filter(|check| !check.ok)
+            .map(|check| check.name)
+            .collect();
         let waited = u64::try_from(now.ms_since(started)).unwrap_or(0);
         if missing.is_empty() {
             Readiness::Ready
@@ -465,7 +510,12 @@ impl Parts {
         }
     }
 
-    async fn settle(&self, running: &Running, signals: &mut Signals, cause: &Cause) -> Vec<OrderView> {
+    async fn settle(
+        &self,
+        running: &Running,
+        signals: &mut Signals,
+        cause: &Cause,
+    ) -> Vec<OrderView> {
         let (hurry_send, hurry) = watch::channel(false);
         let gate = self.owner.gate();
         let stop = Stop {
@@ -479,7 +529,9 @@ impl Parts {
         let deadline_ms = match cause {
             // Without its order path or its journal the process cannot follow an order to its end.
             Cause::Fatal(_) | Cause::Journal(_) => 0,
-            Cause::Done | Cause::NotReady(_) | Cause::Asked | Cause::Quit => self.settings.orders.shutdown_deadline_seconds * 1_000,
+            Cause::Done | Cause::NotReady(_) | Cause::Asked | Cause::Quit => {
+                self.settings.orders.shutdown_deadline_seconds * 1_000
+            }
         };
         if deadline_ms == 0 {
             self.cancel_by_list().await;
@@ -505,8 +557,14 @@ impl Parts {
             tracing::error!(event = "emergency_list_failed");
             return;
         };
-        for row in rows.iter().filter(|row| row.client_id.is_some_and(|id| id.tag() == self.tag)) {
-            let reply = self.reads.delete_order(row.id, engine::pacing::Urgency::Reserved).await;
+        for row in rows
+            .iter()
+            .filter(|row| row.client_id.is_some_and(|id| id.tag() == self.tag))
+        {
+            let reply = self
+                .reads
+                .delete_order(row.id, engine::pacing::Urgency::Reserved)
+                .await;
             tracing::error!(event = "emergency_cancel", order_id = %row.id, reply = ?reply);
         }
     }

@@ -49,14 +49,30 @@ impl Operator {
         let now = self.clock.now();
         self.owner.gate().raise(Flag::Safe);
         self.last_on = Some(now);
-        self.tell_risk(RiskIn::Raise(ModeCode::OperatorSafeMode, Scope::Global, Mode::ObserveOnly));
-        if self.links.router.send(RouterIn::CancelAll(CancelReason::SafeMode)) != Sent::Delivered {
+        self.tell_risk(RiskIn::Raise(
+            ModeCode::OperatorSafeMode,
+            Scope::Global,
+            Mode::ObserveOnly,
+        ));
+        if self
+            .links
+            .router
+            .send(RouterIn::CancelAll(CancelReason::SafeMode))
+            != Sent::Delivered
+        {
             tracing::error!(event = "safe_mode_cannot_cancel");
         }
-        if self.journal.append(now, Record::SafeMode { on: true, at: now }).is_err() {
+        if self
+            .journal
+            .append(now, Record::SafeMode { on: true, at: now })
+            .is_err()
+        {
             tracing::error!(event = "safe_mode_not_recorded");
         }
-        tracing::warn!(event = "safe_mode_on", msg = "no new orders; own orders are being cancelled");
+        tracing::warn!(
+            event = "safe_mode_on",
+            msg = "no new orders; own orders are being cancelled"
+        );
     }
 
     /// Asks for safe mode to end. Never arms; clears only what an operator asked for.
@@ -68,35 +84,60 @@ impl Operator {
         let now = self.clock.now();
         let refusals = self.refusals(now);
         if !refusals.is_empty() {
-            tracing::warn!(event = "safe_mode_off_refused", reasons = refusals.join(","));
+            tracing::warn!(
+                event = "safe_mode_off_refused",
+                reasons = refusals.join(",")
+            );
             return Err(refusals);
         }
         // Raising risk is written down before it acts.
-        if self.journal.append(now, Record::SafeMode { on: false, at: now }).is_err() {
+        if self
+            .journal
+            .append(now, Record::SafeMode { on: false, at: now })
+            .is_err()
+        {
             return Err(vec!["journal_unhealthy"]);
         }
         if self.owner.lower(Flag::Safe, asked_at).is_err() {
             return Err(vec!["something_was_raised_meanwhile"]);
         }
         self.tell_risk(RiskIn::Clear(ModeCode::OperatorSafeMode, Scope::Global));
-        tracing::warn!(event = "safe_mode_off", msg = "the operator's safe mode has ended");
+        tracing::warn!(
+            event = "safe_mode_off",
+            msg = "the operator's safe mode has ended"
+        );
         Ok(())
     }
 
     fn refusals(&self, now: Timestamp) -> Vec<&'static str> {
-        let status = self.status.read().expect("no holder of the status can panic");
+        let status = self
+            .status
+            .read()
+            .expect("no holder of the status can panic");
         let offset_ms = self.clock.offset().map(|offset| offset.ms);
         let checks = [
             (self.owner.gate().is_raised(Flag::Kill), "kill_latched"),
             (self.configured_safe, "configured_safe_mode"),
             (self.unarmed_live, "not_armed"),
             (status.unknown_orders() > 0, "unknown_orders"),
-            (status.last_clean.is_none_or(|at| now.ms_since(at) > RECONCILED_MS), "not_reconciled"),
+            (
+                status
+                    .last_clean
+                    .is_none_or(|at| now.ms_since(at) > RECONCILED_MS),
+                "not_reconciled",
+            ),
             (offset_ms.is_none_or(|ms| ms.abs() > OFFSET_MS_MAX), "clock"),
             (self.journal.has_failed(), "journal_unhealthy"),
-            (self.last_on.is_some_and(|at| now.ms_since(at) < SETTLE_MS), "just_switched_on"),
+            (
+                self.last_on.is_some_and(|at| now.ms_since(at) < SETTLE_MS),
+                "just_switched_on",
+            ),
         ];
-        checks.into_iter().filter(|(fails, _)| *fails).map(|(_, code)| code).collect()
+        checks
+            .into_iter()
+            .filter(|(fails, _)| *fails)
+            .map(|(_, code)| code)
+            .collect()
     }
 
     fn tell_risk(&self, message: RiskIn) {

@@ -32,15 +32,18 @@ impl OrderBookPort {
     fn view(&self, view: BookView) {
         // A view that is not taken is replaced by the next one; the gate also refuses a book that has grown old.
         if self.risk.send(RiskIn::Book(view)) != Sent::Delivered {
-            self.eyes.see(Observed::LinkTrouble("book_to_risk", "view dropped"));
+            self.eyes
+                .see(Observed::LinkTrouble("book_to_risk", "view dropped"));
         }
         if self.strategy.send(StrategyIn::Book(view)) != Sent::Delivered {
-            self.eyes.see(Observed::LinkTrouble("book_to_strategy", "view dropped"));
+            self.eyes
+                .see(Observed::LinkTrouble("book_to_strategy", "view dropped"));
         }
         if let Some(venue) = &self.venue
             && venue.send(VenueIn::Book(view)) != Sent::Delivered
         {
-            self.eyes.see(Observed::LinkTrouble("book_to_venue", "view dropped"));
+            self.eyes
+                .see(Observed::LinkTrouble("book_to_venue", "view dropped"));
         }
         self.eyes.see(Observed::Book(view));
     }
@@ -54,7 +57,8 @@ impl Perform for OrderBookPort {
             BookEffect::View(view) => self.view(view),
             BookEffect::Resync(symbol) => {
                 if self.feed.send(FeedIn::Resync(symbol)) != Sent::Delivered {
-                    self.eyes.see(Observed::LinkTrouble("book_to_feed", "resync dropped"));
+                    self.eyes
+                        .see(Observed::LinkTrouble("book_to_feed", "resync dropped"));
                 }
             }
         }

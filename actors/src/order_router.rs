@@ -39,7 +39,10 @@ impl Waiting {
     /// Takes out every order whose record is durable up to `seq`; called from the journal's thread.
     pub fn durable_up_to(&self, seq: u64) -> Vec<ClientId> {
         let mut orders = self.lock();
-        let ready = orders.iter().take_while(|(waiting, _)| *waiting <= seq).count();
+        let ready = orders
+            .iter()
+            .take_while(|(waiting, _)| *waiting <= seq)
+            .count();
         orders.drain(..ready).map(|(_, id)| id).collect()
     }
 }
@@ -129,7 +132,10 @@ impl<X: Exits> Perform for OrderRouterPort<X> {
             RouterEffect::LookUp(symbols) => {
                 // A lost wish is repeated by the router while its cause lasts.
                 if self.reconciler.send(ReconcileIn::LookUp(symbols)) != Sent::Delivered {
-                    self.eyes.see(Observed::LinkTrouble("router_to_reconciler", "look-up dropped"));
+                    self.eyes.see(Observed::LinkTrouble(
+                        "router_to_reconciler",
+                        "look-up dropped",
+                    ));
                 }
             }
             RouterEffect::Raise(code, scope, mode) => {
@@ -145,7 +151,13 @@ impl<X: Exits> Perform for OrderRouterPort<X> {
 }
 
 /// Tells the router which of its records are on disk; called from the journal's thread.
-pub fn report_durable(waiting: &Waiting, seq: u64, router: &Link<RouterIn>, gate: &Gate, eyes: &Eyes) {
+pub fn report_durable(
+    waiting: &Waiting,
+    seq: u64,
+    router: &Link<RouterIn>,
+    gate: &Gate,
+    eyes: &Eyes,
+) {
     for id in waiting.durable_up_to(seq) {
         if router.send(RouterIn::Durable(id)) != Sent::Delivered {
             shut(gate, eyes, "journal_to_router");

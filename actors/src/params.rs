@@ -9,7 +9,9 @@ use engine::ids::Symbol;
 use engine::intent::StrategyKind;
 use engine::pacing::BackoffLimits;
 use engine::risk::Limits;
-use engine::strategy::params::{CommonParams, KindParams, MarketMakerParams, MeanReversionParams, StrategyParams};
+use engine::strategy::params::{
+    CommonParams, KindParams, MarketMakerParams, MeanReversionParams, StrategyParams,
+};
 use std::collections::BTreeMap;
 
 /// Tax as a share of the fee, basis points.
@@ -22,8 +24,6 @@ const CROSSCHECK_BPS: i64 = 50;
 const CROSSCHECK_MS: i64 = 15_000;
 /// Good frames before a session counts as healthy.
 const HEALTHY_FRAMES_MIN: u32 = 100;
-/// A quote's half spread is at least this share of the recent volatility, basis points.
-const VOL_MULTIPLIER_BPS: i64 = 10_000;
 /// A resting order further than this from its wanted price is cancelled, basis points.
 const REPRICE_BPS: i64 = 25;
 
@@ -103,7 +103,7 @@ pub const fn strategy_params(settings: &Settings, kind: StrategyKind) -> Strateg
             let maker = &settings.strategy.market_maker;
             KindParams::MarketMaker(MarketMakerParams {
                 half_spread_bps: maker.half_spread_bps,
-                vol_multiplier_bps: VOL_MULTIPLIER_BPS,
+                vol_multiplier_bps: maker.vol_multiplier_bps,
                 order_value: maker.order_try,
                 inventory_target: maker.inventory_target_try,
                 inventory_limit: maker.inventory_limit_try,
@@ -125,11 +125,16 @@ pub const fn strategy_params(settings: &Settings, kind: StrategyKind) -> Strateg
             })
         }
     };
-    StrategyParams { common: common(settings), kind }
+    StrategyParams {
+        common: common(settings),
+        kind,
+    }
 }
 
 /// Returns each pair's one owner.
 pub fn owners(settings: &Settings) -> BTreeMap<Symbol, StrategyKind> {
     let symbols = settings.market.symbols.iter();
-    symbols.filter_map(|symbol| settings.owner(*symbol).map(|kind| (*symbol, kind))).collect()
+    symbols
+        .filter_map(|symbol| settings.owner(*symbol).map(|kind| (*symbol, kind)))
+        .collect()
 }

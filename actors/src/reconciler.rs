@@ -33,7 +33,8 @@ pub struct ReconcilerPort<R: ReadPort> {
 impl<R: ReadPort> ReconcilerPort<R> {
     fn to_risk(&self, message: RiskIn) {
         if self.risk.send(message) != Sent::Delivered {
-            self.eyes.see(Observed::LinkTrouble("reconciler_to_risk", "look dropped"));
+            self.eyes
+                .see(Observed::LinkTrouble("reconciler_to_risk", "look dropped"));
         }
     }
 }
@@ -46,13 +47,22 @@ impl<R: ReadPort> Perform for ReconcilerPort<R> {
             ReconcileEffect::Read(request) => self.reads.read(request),
             ReconcileEffect::Snapshot(snapshot) => {
                 if self.router.send(RouterIn::Snapshot(snapshot)) != Sent::Delivered {
-                    self.eyes.see(Observed::LinkTrouble("reconciler_to_router", "look dropped"));
+                    self.eyes.see(Observed::LinkTrouble(
+                        "reconciler_to_router",
+                        "look dropped",
+                    ));
                 }
             }
-            ReconcileEffect::Balances { asked_at, rows } => self.to_risk(RiskIn::Balances { asked_at, rows }),
+            ReconcileEffect::Balances { asked_at, rows } => {
+                self.to_risk(RiskIn::Balances { asked_at, rows })
+            }
             ReconcileEffect::Done { clean, took_ms } => {
                 self.to_risk(RiskIn::Reconciled { clean });
-                self.eyes.see(Observed::Pass(PassReport { clean, took_ms, at: now }));
+                self.eyes.see(Observed::Pass(PassReport {
+                    clean,
+                    took_ms,
+                    at: now,
+                }));
             }
         }
     }
@@ -72,7 +82,10 @@ impl ReadPort for LiveReads {
         actix_rt::spawn(async move {
             let reply = client.read(request).await;
             if reconciler.send(ReconcileIn::Reply(reply)) != Sent::Delivered {
-                tracing::warn!(event = "read_reply_dropped", msg = "the pass will time out and start over");
+                tracing::warn!(
+                    event = "read_reply_dropped",
+                    msg = "the pass will time out and start over"
+                );
             }
         });
     }

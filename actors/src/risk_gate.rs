@@ -53,7 +53,10 @@ impl RiskGatePort {
                 // If something was raised meanwhile the gate stays shut; the next report decides again.
                 let asked_at = gate.serial();
                 if self.owner.lower(Flag::Observe, asked_at).is_err() {
-                    tracing::info!(event = "gate_stays_shut", msg = "something was raised while the mode was lowered");
+                    tracing::info!(
+                        event = "gate_stays_shut",
+                        msg = "something was raised while the mode was lowered"
+                    );
                 }
             }
             Mode::ObserveOnly => {
@@ -72,7 +75,11 @@ impl RiskGatePort {
 /// Shuts the gate for good: a message of the order path could not be handed on.
 pub fn shut(gate: &Gate, eyes: &Eyes, link: &'static str) {
     gate.raise(Flag::Kill);
-    tracing::error!(event = "order_path_broken", link, msg = "a message could not be handed on; the gate is shut");
+    tracing::error!(
+        event = "order_path_broken",
+        link,
+        msg = "a message could not be handed on; the gate is shut"
+    );
     eyes.see(Observed::LinkTrouble(link, "order path broken, gate shut"));
 }
 
@@ -86,7 +93,10 @@ impl Perform for RiskGatePort {
             RiskEffect::Denied(denial) => self.eyes.see(Observed::Denied(denial)),
             RiskEffect::Desk(view) => {
                 if self.strategy.send(StrategyIn::Desk(view)) != Sent::Delivered {
-                    self.eyes.see(Observed::LinkTrouble("risk_to_strategy", "desk view dropped"));
+                    self.eyes.see(Observed::LinkTrouble(
+                        "risk_to_strategy",
+                        "desk view dropped",
+                    ));
                 }
             }
             RiskEffect::Persist(record) => self.persist(now, record),

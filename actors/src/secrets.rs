@@ -52,14 +52,22 @@ pub struct Secrets {
 /// # Errors
 /// A text that says what is wrong and shows nothing.
 pub fn signer(loaded: &Loaded) -> Result<Option<Arc<Signer>>, String> {
-    let Some(credentials) = loaded.secrets().credentials() else { return Ok(None) };
-    let made = credentials.with(|pair| Signer::new(pair.api_key.into(), &pair.secret_base64.into()));
-    made.map(|signer| Some(Arc::new(signer))).map_err(|error| error.to_string())
+    let Some(credentials) = loaded.secrets().credentials() else {
+        return Ok(None);
+    };
+    let made =
+        credentials.with(|pair| Signer::new(pair.api_key.into(), &pair.secret_base64.into()));
+    made.map(|signer| Some(Arc::new(signer)))
+        .map_err(|error| error.to_string())
 }
 
 /// Returns the log levels of a configuration.
 pub const fn levels(settings: &Settings) -> Levels {
-    Levels { own: level(settings.log.level), client: level(settings.log.http_level), transport: tracing::Level::WARN }
+    Levels {
+        own: level(settings.log.level),
+        client: level(settings.log.http_level),
+        transport: tracing::Level::WARN,
+    }
 }
 
 const fn level(level: Level) -> tracing::Level {
@@ -84,7 +92,11 @@ impl Secrets {
         if self.port.risk.send(RiskIn::Limits(limits)) != Sent::Delivered {
             tracing::error!(event = "reload_limits_not_delivered");
         }
-        tracing::warn!(event = "config_reloaded", keys = keys.join(","), config_hash = new.config_hash());
+        tracing::warn!(
+            event = "config_reloaded",
+            keys = keys.join(","),
+            config_hash = new.config_hash()
+        );
         self.running = new;
     }
 
@@ -92,11 +104,23 @@ impl Secrets {
         match compare(&self.running, &new) {
             ReloadVerdict::Unchanged => tracing::info!(event = "config_unchanged"),
             ReloadVerdict::Refuse { keys } => {
-                let reasons: Vec<String> = keys.iter().map(|(key, why)| format!("{key}: {why}")).collect();
-                tracing::error!(event = "config_reload_refused", reasons = reasons.join("; "));
+                let reasons: Vec<String> = keys
+                    .iter()
+                    .map(|(key, why)| format!("{key}: {why}"))
+                    .collect();
+                tracing::error!(
+                    event = "config_reload_refused",
+                    reasons = reasons.join("; ")
+                );
             }
-            ReloadVerdict::Apply { keys, secrets: false } => self.take_over(Arc::from(new), &keys),
-            ReloadVerdict::Apply { keys, secrets: true } => self.try_keys(Arc::from(new), keys, ctx),
+            ReloadVerdict::Apply {
+                keys,
+                secrets: false,
+            } => self.take_over(Arc::from(new), &keys),
+            ReloadVerdict::Apply {
+                keys,
+                secrets: true,
+            } => self.try_keys(Arc::from(new), keys, ctx),
         }
     }
 
@@ -104,13 +128,19 @@ impl Secrets {
     fn try_keys(&self, new: Arc<Loaded>, keys: Vec<&'static str>, ctx: &mut Context<Self>) {
         self.port.filter.load(new.secrets().redactor());
         let (candidate, Some((slot, reads))) = (signer(&new), self.port.trial.clone()) else {
-            tracing::error!(event = "secret_reload_refused", reason = "this run uses no credentials");
+            tracing::error!(
+                event = "secret_reload_refused",
+                reason = "this run uses no credentials"
+            );
             return;
         };
         let candidate = match candidate {
             Ok(Some(candidate)) => candidate,
             Ok(None) => {
-                tracing::error!(event = "secret_reload_refused", reason = "the credentials are gone");
+                tracing::error!(
+                    event = "secret_reload_refused",
+                    reason = "the credentials are gone"
+                );
                 return;
             }
             Err(reason) => {
@@ -121,14 +151,15 @@ impl Secrets {
         slot.replace(Some(Arc::clone(&candidate)));
         let trial = async move { reads.balances().await.map_err(|error| error.to_string()) };
         let done = actix::fut::wrap_future::<_, Self>(trial);
-        let finished = actix::ActorFutureExt::map(done, move |result, actor: &mut Self, _ctx| match result {
-            Ok(_) => {
-                actor.port.keys.replace(Some(candidate));
-                tracing::warn!(event = "secrets_rotated");
-                actor.take_over(new, &keys);
-            }
-            Err(reason) => tracing::error!(event = "secret_reload_refused", reason),
-        });
+        let finished =
+            actix::ActorFutureExt::map(done, move |result, actor: &mut Self, _ctx| match result {
+                Ok(_) => {
+                    actor.port.keys.replace(Some(candidate));
+                    tracing::warn!(event = "secrets_rotated");
+                    actor.take_over(new, &keys);
+                }
+                Err(reason) => tracing::error!(event = "secret_reload_refused", reason),
+            });
         ctx.spawn(finished);
     }
 }

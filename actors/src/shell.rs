@@ -38,7 +38,14 @@ where
 {
     /// Makes a shell; `capacity` is the mailbox's limit in messages.
     pub fn new(core: P::Core, port: P, clock: Clock, capacity: usize) -> Self {
-        Self { core, port, clock, capacity, outbox: Outbox::default(), timer: None }
+        Self {
+            core,
+            port,
+            clock,
+            capacity,
+            outbox: Outbox::default(),
+            timer: None,
+        }
     }
 
     fn finish(&mut self, now: Timestamp, ctx: &mut Context<Self>) {
@@ -53,7 +60,9 @@ where
 
     /// A later deadline leaves the armed timer alone: it fires early, finds nothing to do and is armed anew.
     fn arm(&mut self, now: Timestamp, ctx: &mut Context<Self>) {
-        let Some(deadline) = self.core.deadline() else { return };
+        let Some(deadline) = self.core.deadline() else {
+            return;
+        };
         if let Some((armed, handle)) = self.timer {
             if armed <= deadline {
                 return;
@@ -61,7 +70,9 @@ where
             ctx.cancel_future(handle);
         }
         // The timer wheel knows milliseconds: a shorter wait would fire early and be armed again at once.
-        let wait_us = u64::try_from(deadline.0.saturating_sub(now.0)).unwrap_or(0).max(TIMER_US_MIN);
+        let wait_us = u64::try_from(deadline.0.saturating_sub(now.0))
+            .unwrap_or(0)
+            .max(TIMER_US_MIN);
         let handle = ctx.run_later(Duration::from_micros(wait_us), Self::fire);
         self.timer = Some((deadline, handle));
     }

@@ -117,31 +117,61 @@ impl Status {
 
     /// Returns the number of own orders whose fate is unknown.
     pub fn unknown_orders(&self) -> usize {
-        self.orders.values().filter(|view| matches!(view.state, engine::order::OrderState::Unknown(_))).count()
+        self.orders
+            .values()
+            .filter(|view| matches!(view.state, engine::order::OrderState::Unknown(_)))
+            .count()
     }
 
     /// Returns what must hold for the process to be ready.
     pub fn readiness(&self, now: Timestamp) -> Vec<Check> {
-        let trusted = self.books.values().filter(|view| matches!(view, BookView::Trusted(_))).count();
+        let trusted = self
+            .books
+            .values()
+            .filter(|view| matches!(view, BookView::Trusted(_)))
+            .count();
         let check = |name, ok, seen| Check { name, ok, seen };
         vec![
-            check("reconciled", self.last_clean.is_some(), age(self.last_clean, now)),
-            check("book_trusted", trusted > 0, format!("{trusted} of {}", self.books.len())),
-            check("clock", self.offset_ms.is_some(), self.offset_ms.map_or("unknown".to_owned(), |ms| format!("{ms} ms"))),
-            check("not_killed", self.mode != Mode::KillSwitch, self.mode.as_str().to_owned()),
+            check(
+                "reconciled",
+                self.last_clean.is_some(),
+                age(self.last_clean, now),
+            ),
+            check(
+                "book_trusted",
+                trusted > 0,
+                format!("{trusted} of {}", self.books.len()),
+            ),
+            check(
+                "clock",
+                self.offset_ms.is_some(),
+                self.offset_ms
+                    .map_or("unknown".to_owned(), |ms| format!("{ms} ms")),
+            ),
+            check(
+                "not_killed",
+                self.mode != Mode::KillSwitch,
+                self.mode.as_str().to_owned(),
+            ),
             check("not_stopping", !self.is_stopping(), String::new()),
         ]
     }
 
     fn is_stopping(&self) -> bool {
-        self.voices.iter().any(|voice| voice.code == ModeCode::Stopping)
+        self.voices
+            .iter()
+            .any(|voice| voice.code == ModeCode::Stopping)
     }
 
     /// Returns what the HTTP plane shows.
     pub fn picture(&self, now: Timestamp) -> Picture {
         Picture {
             at: now,
-            alive: vec![Check { name: "metrics_actor", ok: true, seen: String::new() }],
+            alive: vec![Check {
+                name: "metrics_actor",
+                ok: true,
+                seen: String::new(),
+            }],
             ready: self.readiness(now),
             is_started: self.last_clean.is_some(),
             progress: age(self.last_clean, now),
@@ -180,7 +210,10 @@ impl Status {
 
 /// How long ago the last clean look was, for people.
 fn age(last_clean: Option<Timestamp>, now: Timestamp) -> String {
-    last_clean.map_or("waiting for the first clean look at the account".to_owned(), |at| format!("{} ms ago", now.ms_since(at)))
+    last_clean.map_or(
+        "waiting for the first clean look at the account".to_owned(),
+        |at| format!("{} ms ago", now.ms_since(at)),
+    )
 }
 
 fn voice_json(voice: &Contribution) -> Value {

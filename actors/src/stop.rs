@@ -48,10 +48,22 @@ impl Stop<'_> {
         self.gate.raise(Flag::Drain);
         let stopping = RiskIn::Raise(ModeCode::Stopping, Scope::Global, Mode::ObserveOnly);
         self.tell(self.links.risk.send(stopping), "risk");
-        let is_quiet = || self.own_orders.living().iter().all(|view| !is_in_flight(view.state));
-        self.until(start.plus_ms(IN_FLIGHT_MS).min(deadline), is_quiet).await;
-        self.tell(self.links.router.send(RouterIn::CancelAll(CancelReason::Shutdown)), "router");
-        self.until(deadline, || self.own_orders.living().is_empty()).await;
+        let is_quiet = || {
+            self.own_orders
+                .living()
+                .iter()
+                .all(|view| !is_in_flight(view.state))
+        };
+        self.until(start.plus_ms(IN_FLIGHT_MS).min(deadline), is_quiet)
+            .await;
+        self.tell(
+            self.links
+                .router
+                .send(RouterIn::CancelAll(CancelReason::Shutdown)),
+            "router",
+        );
+        self.until(deadline, || self.own_orders.living().is_empty())
+            .await;
         self.confirm(deadline).await;
         self.own_orders.living()
     }
@@ -61,10 +73,14 @@ impl Stop<'_> {
         let asked = self.clock.now();
         self.tell(self.links.reconciler.send(ReconcileIn::Now), "reconciler");
         let is_confirmed = || {
-            let status = self.status.read().expect("no holder of the status can panic");
+            let status = self
+                .status
+                .read()
+                .expect("no holder of the status can panic");
             status.last_clean.is_some_and(|at| at > asked)
         };
-        self.until(asked.plus_ms(CONFIRM_MS).min(deadline), is_confirmed).await;
+        self.until(asked.plus_ms(CONFIRM_MS).min(deadline), is_confirmed)
+            .await;
     }
 
     async fn until(&self, deadline: Timestamp, is_done: impl Fn() -> bool) {

@@ -28,15 +28,19 @@ impl Perform for StrategyPort {
                 self.eyes.see(Observed::Intent(intent));
                 // An intent that the gate cannot take is dropped: the next book makes a fresh one.
                 if self.risk.send(RiskIn::Intent(intent)) != Sent::Delivered {
-                    self.eyes.see(Observed::LinkTrouble("strategy_to_risk", "intent dropped"));
+                    self.eyes
+                        .see(Observed::LinkTrouble("strategy_to_risk", "intent dropped"));
                 }
             }
             StrategyEffect::Cancel(id, reason) => {
                 if self.risk.send(RiskIn::Cancel(id, reason)) != Sent::Delivered {
-                    self.eyes.see(Observed::LinkTrouble("strategy_to_risk", "cancel dropped"));
+                    self.eyes
+                        .see(Observed::LinkTrouble("strategy_to_risk", "cancel dropped"));
                 }
             }
-            StrategyEffect::Silent(strategy, symbol, why) => self.eyes.see(Observed::Silent(strategy, symbol, why)),
+            StrategyEffect::Silent(strategy, symbol, why) => {
+                self.eyes.see(Observed::Silent(strategy, symbol, why))
+            }
         }
     }
 }

@@ -33,7 +33,10 @@ pub struct SupervisorPort {
 impl SupervisorPort {
     fn command(&self, actor: ActorName, command: Command) {
         self.eyes.see(Observed::Restarted(actor));
-        let sent = self.guardians.get(&actor).map(|guardian| guardian.try_send(command));
+        let sent = self
+            .guardians
+            .get(&actor)
+            .map(|guardian| guardian.try_send(command));
         if !matches!(sent, Some(Ok(()))) {
             tracing::error!(event = "guardian_unreachable", actor = actor.as_str());
             self.raise(ModeCode::ActorLost, Mode::KillSwitch);
@@ -50,7 +53,11 @@ impl SupervisorPort {
             }
             Mode::Normal | Mode::ReduceRiskOnly => {}
         }
-        tracing::error!(event = "escalated", reason = code.as_str(), mode = mode.as_str());
+        tracing::error!(
+            event = "escalated",
+            reason = code.as_str(),
+            mode = mode.as_str()
+        );
         if self.risk.send(RiskIn::Raise(code, Scope::Global, mode)) != Sent::Delivered {
             self.gate.raise(Flag::Kill);
         }
@@ -62,7 +69,9 @@ impl Perform for SupervisorPort {
 
     fn perform(&mut self, _now: Timestamp, effect: <Supervisor as Core>::Effect) {
         match effect {
-            SupervisorEffect::Start(actor, delay_ms) => self.command(actor, Command::Start(delay_ms)),
+            SupervisorEffect::Start(actor, delay_ms) => {
+                self.command(actor, Command::Start(delay_ms))
+            }
             SupervisorEffect::Renew(actor) => self.command(actor, Command::Renew),
             SupervisorEffect::Raise(code, mode) => self.raise(code, mode),
             SupervisorEffect::Fatal(actor) => {

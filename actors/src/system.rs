@@ -3,6 +3,7 @@
 //! Read it top down to see the pipeline. It decides nothing: plans come in, a running system comes out.
 
 use crate::clock::Clock;
+use crate::driver::stream::StreamParts;
 use crate::exits::Exits;
 use crate::gate::{Flag, GateOwner};
 use crate::guardian::{self, COMMANDS_MAX, Command};
@@ -12,6 +13,7 @@ use crate::market_feed::{self, MarketFeedPort};
 use crate::observer::{Eyes, Figures, Observer, SharedStatus, Watcher};
 use crate::order_book::{self, OrderBookPort};
 use crate::order_router::{self, OrderRouterPort, OwnOrders, Waiting};
+use crate::params;
 use crate::reconciler::{self, ReadPort, ReconcilerPort};
 use crate::risk_gate::{self, RiskGatePort};
 use crate::secrets::{Secrets, SecretsIn, SecretsPort};
@@ -20,8 +22,6 @@ use crate::store::{Store, StoreError};
 use crate::strategy::{self, StrategyPort};
 use crate::supervisor::{self, SupervisorPort};
 use crate::venue::{self, Past, VenueCore, VenueIn, VenuePort};
-use crate::driver::stream::StreamParts;
-use crate::params;
 use actix::{Actor, Context, Handler};
 use actix_rt::{Arbiter, ArbiterHandle};
 use config::load::Loaded;
@@ -83,7 +83,12 @@ impl Rulebook {
 
     /// Returns all rules.
     pub fn all(&self) -> Vec<Instrument> {
-        self.0.lock().expect("no holder of the rulebook can panic").values().copied().collect()
+        self.0
+            .lock()
+            .expect("no holder of the rulebook can panic")
+            .values()
+            .copied()
+            .collect()
     }
 }
 
@@ -173,7 +178,16 @@ where
     let (failed, journal_failed) = mpsc::channel(1);
     let on_event = journal_reports(&plan, waiting.clone(), failed);
     let (journal, thread) = Journal::start(plan.store, plan.clock.clone(), on_event)?;
-    if journal.append(now, Record::Boot { epoch: facts.epoch, at: now }).is_err() {
+    if journal
+        .append(
+            now,
+            Record::Boot {
+                epoch: facts.epoch,
+                at: now,
+            },
+        )
+        .is_err()
+    {
         gate.raise(Flag::Kill);
     }
 
@@ -193,7 +207,12 @@ where
     // The simulated venue of a dry run, made once: a second instance would know nothing of the orders that rest. It comes
     // first, so that no book and no trade is missed.
     if plan.venue == Venue::Simulated {
-        let past = Past::of(&plan.history, plan.quote, plan.settings.simulation.dry_run_try_balance, now);
+        let past = Past::of(
+            &plan.history,
+            plan.quote,
+            plan.settings.simulation.dry_run_try_balance,
+            now,
+        );
         let mut core = VenueCore::new(venue::fill_params(&plan.settings), past);
         let port = VenuePort {
             router: links.router.clone(),
@@ -202,60 +221,135 @@ where
             eyes: plan.eyes.clone(),
         };
         let rulebook = rulebook.clone();
-        spawn_once(&trade.handle(), ActorName::Venue, guarded(ActorName::Venue), &links.venue, &links.supervisor, &plan.clock, move || {
-            // Rules that were learnt before the link was published.
-            rulebook.all().into_iter().for_each(|rules| core.learn(rules));
-            (core, port, venue::MAILBOX)
-        });
+        spawn_once(
+            &trade.handle(),
+            ActorName::Venue,
+            guarded(ActorName::Venue),
+            &links.venue,
+            &links.supervisor,
+            &plan.clock,
+            move || {
+                // Rules that were learnt before the link was published.
+                rulebook
+                    .all()
+                    .into_iter()
+                    .for_each(|rules| core.learn(rules));
+                (core, port, venue::MAILBOX)
+            },
+        );
     }
 
     // MarketFeed: a fresh one begins a new session, so the books are told that the old one is over.
-    spawn(&trade.handle(), ActorName::MarketFeed, guarded(ActorName::MarketFeed), &links.feed, &links.supervisor, &plan.clock, {
-        let (links, eyes, settings) = (links.clone(), plan.eyes.clone(), Arc::clone(&plan.settings));
-        let (stream, access, symbols, gate) = (plan.stream.clone(), plan.access, symbols.clone(), gate.clone());
-        let mut dice = Dice::new(dice.bits());
-        let is_simulated = plan.venue == Venue::Simulated;
-        move || {
-            let port = MarketFeedPort::new(stream.clone(), &links, is_simulated, gate.clone(), eyes.clone());
-            port.session_over();
-            let core = Feed::new(params::feed_limits(&settings), symbols.clone(), access, Dice::new(dice.bits()));
-            (core, port, market_feed::MAILBOX)
-        }
-    });
+    spawn(
+        &trade.handle(),
+        ActorName::MarketFeed,
+        guarded(ActorName::MarketFeed),
+        &links.feed,
+        &links.supervisor,
+        &plan.clock,
+        {
+            let (links, eyes, settings) =
+                (links.clone(), plan.eyes.clone(), Arc::clone(&plan.settings));
+            let (stream, access, symbols, gate) = (
+                plan.stream.clone(),
+                plan.access,
+                symbols.clone(),
+                gate.clone(),
+            );
+            let mut dice = Dice::new(dice.bits());
+            let is_simulated = plan.venue == Venue::Simulated;
+            move || {
+                let port = MarketFeedPort::new(
+                    stream.clone(),
+                    &links,
+                    is_simulated,
+                    gate.clone(),
+                    eyes.clone(),
+                );
+                port.session_over();
+                let core = Feed::new(
+                    params::feed_limits(&settings),
+                    symbols.clone(),
+                    access,
+                    Dice::new(dice.bits()),
+                );
+                (core, port, market_feed::MAILBOX)
+            }
+        },
+    );
 
     // OrderBook: feed -> book -> gate and strategy.
-    spawn(&trade.handle(), ActorName::OrderBook, guarded(ActorName::OrderBook), &links.book, &links.supervisor, &plan.clock, {
-        let (links, eyes, settings) = (links.clone(), plan.eyes.clone(), Arc::clone(&plan.settings));
-        let venue = (plan.venue == Venue::Simulated).then(|| links.venue.clone());
-        move || {
-            let port = OrderBookPort {
-                risk: links.risk.clone(),
-                strategy: links.strategy.clone(),
-                venue: venue.clone(),
-                feed: links.feed.clone(),
-                eyes: eyes.clone(),
-            };
-            (Books::new(params::book_limits(&settings), &settings.market.symbols), port, order_book::MAILBOX)
-        }
-    });
+    spawn(
+        &trade.handle(),
+        ActorName::OrderBook,
+        guarded(ActorName::OrderBook),
+        &links.book,
+        &links.supervisor,
+        &plan.clock,
+        {
+            let (links, eyes, settings) =
+                (links.clone(), plan.eyes.clone(), Arc::clone(&plan.settings));
+            let venue = (plan.venue == Venue::Simulated).then(|| links.venue.clone());
+            move || {
+                let port = OrderBookPort {
+                    risk: links.risk.clone(),
+                    strategy: links.strategy.clone(),
+                    venue: venue.clone(),
+                    feed: links.feed.clone(),
+                    eyes: eyes.clone(),
+                };
+                (
+                    Books::new(params::book_limits(&settings), &settings.market.symbols),
+                    port,
+                    order_book::MAILBOX,
+                )
+            }
+        },
+    );
 
     // Strategy: a fresh one knows the rules and hears its desks again; it never repeats an intent.
-    spawn(&trade.handle(), ActorName::Strategy, guarded(ActorName::Strategy), &links.strategy, &links.supervisor, &plan.clock, {
-        let (links, eyes, settings, rulebook) = (links.clone(), plan.eyes.clone(), Arc::clone(&plan.settings), rulebook.clone());
-        let (owners, clock) = (owners.clone(), plan.clock.clone());
-        move || {
-            let desks = owners.iter().map(|(symbol, kind)| (*symbol, params::strategy_params(&settings, *kind))).collect();
-            let mut core = Strategies::new(desks).expect("a map has one owner per pair");
-            let mut unheard = Outbox::default();
-            for rules in rulebook.all() {
-                core.handle(clock.now(), StrategyIn::Rules(rules), &mut unheard);
+    spawn(
+        &trade.handle(),
+        ActorName::Strategy,
+        guarded(ActorName::Strategy),
+        &links.strategy,
+        &links.supervisor,
+        &plan.clock,
+        {
+            let (links, eyes, settings, rulebook) = (
+                links.clone(),
+                plan.eyes.clone(),
+                Arc::clone(&plan.settings),
+                rulebook.clone(),
+            );
+            let (owners, clock) = (owners.clone(), plan.clock.clone());
+            move || {
+                let desks = owners
+                    .iter()
+                    .map(|(symbol, kind)| (*symbol, params::strategy_params(&settings, *kind)))
+                    .collect();
+                let mut core = Strategies::new(desks).expect("a map has one owner per pair");
+                let mut unheard = Outbox::default();
+                for rules in rulebook.all() {
+                    core.handle(clock.now(), StrategyIn::Rules(rules), &mut unheard);
+                }
+                if links.risk.send(RiskIn::Resend) != crate::link::Sent::Delivered {
+                    tracing::debug!(
+                        event = "desks_not_resent",
+                        msg = "the gate is not up yet and will tell the desks itself"
+                    );
+                }
+                (
+                    core,
+                    StrategyPort {
+                        risk: links.risk.clone(),
+                        eyes: eyes.clone(),
+                    },
+                    strategy::MAILBOX,
+                )
             }
-            if links.risk.send(RiskIn::Resend) != crate::link::Sent::Delivered {
-                tracing::debug!(event = "desks_not_resent", msg = "the gate is not up yet and will tell the desks itself");
-            }
-            (core, StrategyPort { risk: links.risk.clone(), eyes: eyes.clone() }, strategy::MAILBOX)
-        }
-    });
+        },
+    );
 
     // RiskGate and OrderRouter are made once: their end is the end of the process.
     let mut risk = RiskGate::new(RiskSettings {
@@ -265,7 +359,12 @@ where
         policy_blocks: plan.policy_blocks.clone(),
         owners,
         started_at: now,
-        ids: IdSource { tag: plan.tag, epoch: facts.epoch, boot: BootTag::from_entropy(dice.bits()), seq: 1 },
+        ids: IdSource {
+            tag: plan.tag,
+            epoch: facts.epoch,
+            boot: BootTag::from_entropy(dice.bits()),
+            seq: 1,
+        },
     });
     let mut router = OrderRouter::new(RouterSettings {
         tag: plan.tag,
@@ -278,66 +377,119 @@ where
         risk.replay(&entry.record);
         router.replay(&entry.record);
     }
-    spawn_once(&trade.handle(), ActorName::RiskGate, guarded(ActorName::RiskGate), &links.risk, &links.supervisor, &plan.clock, {
-        let port = RiskGatePort {
-            router: links.router.clone(),
-            strategy: links.strategy.clone(),
-            journal: journal.clone(),
-            owner: Arc::clone(&plan.owner),
-            eyes: plan.eyes.clone(),
-        };
-        move || (risk, port, risk_gate::MAILBOX)
-    });
-    spawn_once(&trade.handle(), ActorName::OrderRouter, guarded(ActorName::OrderRouter), &links.router, &links.supervisor, &plan.clock, {
-        let (journal, gate, eyes, links) = (journal.clone(), gate.clone(), plan.eyes.clone(), links.clone());
-        let (own_orders, clock) = (plan.own_orders.clone(), plan.clock.clone());
-        move || {
-            let mut port = OrderRouterPort {
-                exits: exits(&links),
-                journal,
-                waiting,
-                risk: links.risk.clone(),
-                reconciler: links.reconciler.clone(),
-                gate,
-                own_orders,
-                eyes,
+    spawn_once(
+        &trade.handle(),
+        ActorName::RiskGate,
+        guarded(ActorName::RiskGate),
+        &links.risk,
+        &links.supervisor,
+        &plan.clock,
+        {
+            let port = RiskGatePort {
+                router: links.router.clone(),
+                strategy: links.strategy.clone(),
+                journal: journal.clone(),
+                owner: Arc::clone(&plan.owner),
+                eyes: plan.eyes.clone(),
             };
-            let mut recovery = Outbox::default();
-            router.recovered(clock.now(), &mut recovery);
-            for effect in recovery.drain() {
-                port.perform(clock.now(), effect);
+            move || (risk, port, risk_gate::MAILBOX)
+        },
+    );
+    spawn_once(
+        &trade.handle(),
+        ActorName::OrderRouter,
+        guarded(ActorName::OrderRouter),
+        &links.router,
+        &links.supervisor,
+        &plan.clock,
+        {
+            let (journal, gate, eyes, links) = (
+                journal.clone(),
+                gate.clone(),
+                plan.eyes.clone(),
+                links.clone(),
+            );
+            let (own_orders, clock) = (plan.own_orders.clone(), plan.clock.clone());
+            move || {
+                let mut port = OrderRouterPort {
+                    exits: exits(&links),
+                    journal,
+                    waiting,
+                    risk: links.risk.clone(),
+                    reconciler: links.reconciler.clone(),
+                    gate,
+                    own_orders,
+                    eyes,
+                };
+                let mut recovery = Outbox::default();
+                router.recovered(clock.now(), &mut recovery);
+                for effect in recovery.drain() {
+                    port.perform(clock.now(), effect);
+                }
+                (router, port, order_router::MAILBOX)
             }
-            (router, port, order_router::MAILBOX)
-        }
-    });
+        },
+    );
 
     // Reconciler, on its own thread: large answers are parsed there.
-    spawn(&rest.handle(), ActorName::Reconciler, guarded(ActorName::Reconciler), &links.reconciler, &links.supervisor, &plan.clock, {
-        let (links, eyes, settings) = (links.clone(), plan.eyes.clone(), Arc::clone(&plan.settings));
-        let (clock, trades_from) = (plan.clock.clone(), facts.trades_from);
-        let mut reads = reads;
-        move || {
-            let interval_ms = settings.orders.reconcile_interval_seconds * 1_000;
-            let port = ReconcilerPort {
-                reads: reads(&links),
-                router: links.router.clone(),
-                risk: links.risk.clone(),
-                eyes: eyes.clone(),
-            };
-            (Reconciler::new(interval_ms, clock.now(), trades_from), port, reconciler::MAILBOX)
-        }
-    });
+    spawn(
+        &rest.handle(),
+        ActorName::Reconciler,
+        guarded(ActorName::Reconciler),
+        &links.reconciler,
+        &links.supervisor,
+        &plan.clock,
+        {
+            let (links, eyes, settings) =
+                (links.clone(), plan.eyes.clone(), Arc::clone(&plan.settings));
+            let (clock, trades_from) = (plan.clock.clone(), facts.trades_from);
+            let mut reads = reads;
+            move || {
+                let interval_ms = settings.orders.reconcile_interval_seconds * 1_000;
+                let port = ReconcilerPort {
+                    reads: reads(&links),
+                    router: links.router.clone(),
+                    risk: links.risk.clone(),
+                    eyes: eyes.clone(),
+                };
+                (
+                    Reconciler::new(interval_ms, clock.now(), trades_from),
+                    port,
+                    reconciler::MAILBOX,
+                )
+            }
+        },
+    );
 
     // Metrics and Supervisor, on the main thread.
     let observers = guarded(ActorName::Metrics);
-    actix_rt::spawn(guardian::guard(ActorName::Metrics, observers, links.supervisor.clone(), {
-        let (status, clock, eyes) = (Arc::clone(&plan.status), plan.clock.clone(), plan.eyes.clone());
-        let (watcher, figures) = (plan.watcher.clone(), plan.figures.clone());
-        move |ctx: &mut Context<Observer>| {
-            guardian::publish(ctx, eyes.link());
-            Observer::new(Arc::clone(&status), clock.clone(), figures.clone(), &eyes, watcher.clone())
-        }
-    }, { let eyes = plan.eyes.clone(); move || eyes.link().clear() }));
+    actix_rt::spawn(guardian::guard(
+        ActorName::Metrics,
+        observers,
+        links.supervisor.clone(),
+        {
+            let (status, clock, eyes) = (
+                Arc::clone(&plan.status),
+                plan.clock.clone(),
+                plan.eyes.clone(),
+            );
+            let (watcher, figures) = (plan.watcher.clone(), plan.figures.clone());
+            move |ctx: &mut Context<Observer>| {
+                guardian::publish(ctx, eyes.link());
+                Observer::new(
+                    Arc::clone(&status),
+                    clock.clone(),
+                    figures.clone(),
+                    &eyes,
+                    watcher.clone(),
+                )
+            }
+        },
+        {
+            let eyes = plan.eyes.clone();
+            move || eyes.link().clear()
+        },
+    ));
     if let Some((port, loaded)) = plan.secrets.clone() {
         let link = links.secrets.clone();
         let withdraw = {
@@ -349,7 +501,13 @@ where
             Secrets::new(port.clone(), Arc::clone(&loaded))
         };
         let commands = guarded(ActorName::Secrets);
-        actix_rt::spawn(guardian::guard(ActorName::Secrets, commands, links.supervisor.clone(), factory, withdraw));
+        actix_rt::spawn(guardian::guard(
+            ActorName::Secrets,
+            commands,
+            links.supervisor.clone(),
+            factory,
+            withdraw,
+        ));
     }
     let (fatal_send, fatal) = mpsc::channel(1);
     let port = SupervisorPort {
@@ -359,7 +517,12 @@ where
         fatal: fatal_send,
         eyes: plan.eyes.clone(),
     };
-    let shell = Shell::new(Supervisor::new(dice.bits()), port, plan.clock.clone(), supervisor::MAILBOX);
+    let shell = Shell::new(
+        Supervisor::new(dice.bits()),
+        port,
+        plan.clock.clone(),
+        supervisor::MAILBOX,
+    );
     links.supervisor.publish(shell.start().recipient());
 
     Ok(Running {
@@ -386,7 +549,11 @@ struct Facts {
 
 impl Facts {
     fn of(history: &[crate::store::Entry], now: Timestamp) -> Self {
-        let mut facts = Self { epoch: 1, was_safe: false, trades_from: now };
+        let mut facts = Self {
+            epoch: 1,
+            was_safe: false,
+            trades_from: now,
+        };
         let mut opened = None;
         for entry in history {
             match &entry.record {
@@ -411,11 +578,23 @@ impl Facts {
 }
 
 /// What the journal's thread reports: durable orders to the router, a failed disk to everybody.
-fn journal_reports(plan: &Plan, waiting: Waiting, failed: mpsc::Sender<String>) -> impl FnMut(JournalEvent) + Send + 'static {
-    let (router, gate, eyes) = (plan.links.router.clone(), plan.owner.gate(), plan.eyes.clone());
+fn journal_reports(
+    plan: &Plan,
+    waiting: Waiting,
+    failed: mpsc::Sender<String>,
+) -> impl FnMut(JournalEvent) + Send + 'static {
+    let (router, gate, eyes) = (
+        plan.links.router.clone(),
+        plan.owner.gate(),
+        plan.eyes.clone(),
+    );
     let metrics = plan.figures.metrics.clone();
     move |event| match event {
-        JournalEvent::Durable { seq, records, took_us } => {
+        JournalEvent::Durable {
+            seq,
+            records,
+            took_us,
+        } => {
             order_router::report_durable(&waiting, seq, &router, &gate, &eyes);
             metrics.journal_committed(records, took_us);
         }
@@ -447,13 +626,18 @@ fn spawn<P, F>(
 {
     let (link, supervisor, clock) = (link.clone(), supervisor.clone(), clock.clone());
     let accepted = arbiter.spawn_fn(move || {
-        let withdraw = { let link = link.clone(); move || link.clear() };
+        let withdraw = {
+            let link = link.clone();
+            move || link.clear()
+        };
         let factory = move |ctx: &mut Context<Shell<P>>| {
             guardian::publish(ctx, &link);
             let (core, port, capacity) = make();
             Shell::new(core, port, clock.clone(), capacity)
         };
-        actix_rt::spawn(guardian::guard(name, commands, supervisor, factory, withdraw));
+        actix_rt::spawn(guardian::guard(
+            name, commands, supervisor, factory, withdraw,
+        ));
     });
     assert!(accepted, "a fresh arbiter takes work");
 }
@@ -475,7 +659,11 @@ fn spawn_once<P, F>(
     <P::Core as Core>::Effect: Unpin,
 {
     let mut make = Some(make);
-    let again = move || make.take().expect("the supervisor ends the process rather than asking for a second instance")();
+    let again = move || {
+        make.take()
+            .expect("the supervisor ends the process rather than asking for a second instance")(
+        )
+    };
     spawn(arbiter, name, commands, link, supervisor, clock, again);
 }
 
@@ -487,7 +675,11 @@ impl Running {
             let _gone = guardian.send(Command::Shutdown).await;
         }
         let at = clock.now();
-        if self.journal.append(at, Record::Stop { at, leftovers }).is_err() {
+        if self
+            .journal
+            .append(at, Record::Stop { at, leftovers })
+            .is_err()
+        {
             tracing::error!(event = "journal_not_sealed");
         }
         for arbiter in self.arbiters {

@@ -61,10 +61,17 @@ impl Upkeep {
                     measured_at = self.clock.now();
                     self.learn_offset(offset);
                 }
-                None if self.clock.now().ms_since(measured_at) > OFFSET_AGE_MS_MAX => self.lose_offset(),
+                None if self.clock.now().ms_since(measured_at) > OFFSET_AGE_MS_MAX => {
+                    self.lose_offset()
+                }
                 None => {}
             }
-            tokio::time::sleep(if best.is_some() { CLOCK_EVERY } else { RETRY_EVERY }).await;
+            tokio::time::sleep(if best.is_some() {
+                CLOCK_EVERY
+            } else {
+                RETRY_EVERY
+            })
+            .await;
         }
     }
 
@@ -72,7 +79,9 @@ impl Upkeep {
     pub async fn measure(&self) -> Option<Offset> {
         let mut best: Option<Offset> = None;
         for _ in 0..CLOCK_SAMPLES {
-            let Ok(sample) = self.rest.clock_offset().await else { continue };
+            let Ok(sample) = self.rest.clock_offset().await else {
+                continue;
+            };
             if best.is_none_or(|known| sample.bound_ms < known.bound_ms) {
                 best = Some(sample);
             }
@@ -84,14 +93,23 @@ impl Upkeep {
         self.clock.set_offset(offset);
         self.eyes.see(Observed::Offset(Some(offset.ms)));
         if self.links.router.send(RouterIn::Offset(offset.ms)) != Sent::Delivered {
-            self.eyes.see(Observed::LinkTrouble("upkeep_to_router", "offset dropped"));
+            self.eyes
+                .see(Observed::LinkTrouble("upkeep_to_router", "offset dropped"));
         }
         let skew_ms = offset.ms.abs();
         if skew_ms >= self.skew_ms_kill {
             self.gate.raise(Flag::Kill);
-            self.tell_risk(RiskIn::Raise(ModeCode::ClockSkew, Scope::Global, Mode::KillSwitch));
+            self.tell_risk(RiskIn::Raise(
+                ModeCode::ClockSkew,
+                Scope::Global,
+                Mode::KillSwitch,
+            ));
         } else if skew_ms >= self.skew_ms_warn {
-            self.tell_risk(RiskIn::Raise(ModeCode::ClockSkew, Scope::Global, Mode::ObserveOnly));
+            self.tell_risk(RiskIn::Raise(
+                ModeCode::ClockSkew,
+                Scope::Global,
+                Mode::ObserveOnly,
+            ));
         } else {
             self.tell_risk(RiskIn::Clear(ModeCode::ClockSkew, Scope::Global));
         }
@@ -100,7 +118,11 @@ impl Upkeep {
     fn lose_offset(&self) {
         self.clock.forget_offset();
         self.eyes.see(Observed::Offset(None));
-        self.tell_risk(RiskIn::Raise(ModeCode::ClockSkew, Scope::Global, Mode::ObserveOnly));
+        self.tell_risk(RiskIn::Raise(
+            ModeCode::ClockSkew,
+            Scope::Global,
+            Mode::ObserveOnly,
+        ));
     }
 
     /// Reads the rules for ever. A pair whose rules cannot be read keeps the last ones; one that never had any is not traded.
@@ -108,7 +130,11 @@ impl Upkeep {
         loop {
             let wait = match self.rest.exchange_info().await {
                 Ok(facts) => {
-                    facts.rows.iter().filter(|facts| self.symbols.contains(&facts.symbol)).for_each(|facts| self.learn_rules(facts));
+                    facts
+                        .rows
+                        .iter()
+                        .filter(|facts| self.symbols.contains(&facts.symbol))
+                        .for_each(|facts| self.learn_rules(facts));
                     RULES_EVERY
                 }
                 Err(error) => {
@@ -135,17 +161,20 @@ impl Upkeep {
             value_min = %rules.value_min, is_trading = rules.is_trading);
         self.tell_risk(RiskIn::Rules(rules));
         if self.links.strategy.send(StrategyIn::Rules(rules)) != Sent::Delivered {
-            self.eyes.see(Observed::LinkTrouble("upkeep_to_strategy", "rules dropped"));
+            self.eyes
+                .see(Observed::LinkTrouble("upkeep_to_strategy", "rules dropped"));
         }
         // Down is the rule here: on the live venue nobody lives behind this link.
         if self.links.venue.send(VenueIn::Rules(rules)) == Sent::Full {
-            self.eyes.see(Observed::LinkTrouble("upkeep_to_venue", "rules dropped"));
+            self.eyes
+                .see(Observed::LinkTrouble("upkeep_to_venue", "rules dropped"));
         }
     }
 
     fn tell_risk(&self, message: RiskIn) {
         if self.links.risk.send(message) != Sent::Delivered {
-            self.eyes.see(Observed::LinkTrouble("upkeep_to_risk", "message dropped"));
+            self.eyes
+                .see(Observed::LinkTrouble("upkeep_to_risk", "message dropped"));
         }
     }
 }

@@ -141,6 +141,7 @@ pub const KEYS: &[Key] = &[
     key("strategy.market_maker.order_try", "MM_ORDER_TRY", Positive, TightenDown),
     key("strategy.market_maker.inventory_target_try", "MM_INVENTORY_TARGET_TRY", NotNegative, TightenDown),
     key("strategy.market_maker.inventory_limit_try", "MM_INVENTORY_LIMIT_TRY", Positive, TightenDown),
+    key("strategy.market_maker.vol_multiplier_bps", "MM_VOL_MULTIPLIER_BPS", int(0, 100_000), Hot),
     key("strategy.market_maker.skew_bps", "MM_SKEW_BPS", int(0, 500), Hot),
     key("strategy.market_maker.requote_bps", "MM_REQUOTE_BPS", int(1, 500), Hot),
     key("strategy.market_maker.min_quote_life_ms", "MM_MIN_QUOTE_LIFE_MS", int(100, 60_000), Hot),

@@ -289,6 +289,8 @@ pub struct MarketMaker {
     pub inventory_target_try: Amount,
     /// Inventory from which nothing is bought, TRY per pair.
     pub inventory_limit_try: Amount,
+    /// The half spread is at least this share of the recent volatility, basis points.
+    pub vol_multiplier_bps: i64,
     /// Shift of the reservation price at full inventory, bps.
     pub skew_bps: i64,
     /// Distance from which a quote is moved, bps.

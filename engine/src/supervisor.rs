@@ -254,7 +254,11 @@ mod tests {
         );
         let effects = check(ActorName::RiskGate, &[0]);
         assert!(effects.contains(&SupervisorEffect::Fatal(ActorName::RiskGate)));
-        assert!(!effects.iter().any(|effect| matches!(effect, SupervisorEffect::Start(..))));
+        assert!(
+            !effects
+                .iter()
+                .any(|effect| matches!(effect, SupervisorEffect::Start(..)))
+        );
     }
 
     #[test]

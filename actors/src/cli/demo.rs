@@ -5,12 +5,12 @@
 use crate::cli::DemoArgs;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::report::Report;
+use crate::cli::version::BUILD;
 use crate::clock::Clock;
 use crate::driver::Keys;
 use crate::driver::reads::Reads;
 use crate::gate::GateOwner;
 use crate::logging::{self, Levels, Logging};
-use crate::cli::version::BUILD;
 use crate::metrics::Metrics;
 use crate::observer::{Figures, Observed, SharedStatus, Watcher};
 use crate::operate::{self, Ended, Exchange, Setup, Until};
@@ -48,7 +48,7 @@ const BALANCE_LOOK_EVERY: Duration = Duration::from_millis(200);
 const REQUESTS_PER_SECOND: usize = 25;
 
 /// The demo's profile: sizes that can be seen, windows short enough for a fill within seconds.
-const PROFILE: [&str; 31] = [
+const PROFILE: [&str; 32] = [
     "market.symbols=BTCTRY,ETHTRY,SOLTRY",
     "strategy.strategies=market_maker:BTCTRY+ETHTRY,mean_reversion:SOLTRY",
     "strategy.decision_min_interval_ms=200",
@@ -60,17 +60,18 @@ const PROFILE: [&str; 31] = [
     "strategy.fee_bps_maker=6",
     "strategy.fee_bps_taker=11",
     "strategy.slippage_bps_buffer=2",
-    "strategy.mean_reversion.window_seconds=60",
+    "strategy.mean_reversion.window_seconds=30",
     "strategy.mean_reversion.samples_min=12",
     "strategy.mean_reversion.entry_bps=12",
     "strategy.mean_reversion.exit_bps=4",
     "strategy.mean_reversion.max_hold_seconds=60",
     "strategy.market_maker.half_spread_bps=8",
+    "strategy.market_maker.vol_multiplier_bps=0",
     "strategy.market_maker.order_try=2000",
     "strategy.market_maker.inventory_target_try=8000",
     "strategy.market_maker.inventory_limit_try=20000",
-    "strategy.market_maker.requote_bps=4",
-    "strategy.market_maker.min_quote_life_ms=1000",
+    "strategy.market_maker.requote_bps=8",
+    "strategy.market_maker.min_quote_life_ms=1500",
     "strategy.market_maker.samples_min=4",
     "risk.max_order_notional_try=5000",
     "risk.max_notional_try_per_minute=1000000",
@@ -112,11 +113,16 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
     let plane = plane(args, &loaded).await?;
     let address = plane.address;
     let story = Arc::new(Story::new(clock.clone(), args.json));
-    story.say(&format!("DEMO: simulated exchange, no real money. Seed {}, Ctrl-C stops.", args.seed));
+    story.say(&format!(
+        "DEMO: simulated exchange, no real money. Seed {}, Ctrl-C stops.",
+        args.seed
+    ));
     if plane.fell_back {
         story.say("the usual port of the status plane is busy, so it took a free one");
     }
-    story.say(&format!("status http://{address}/status   metrics http://{address}/metrics"));
+    story.say(&format!(
+        "status http://{address}/status   metrics http://{address}/metrics"
+    ));
     let parts = PlaneParts {
         metrics: Some(figures.metrics.clone()),
         pictures: figures.pictures.clone(),
@@ -153,7 +159,10 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
         settings,
         clock,
     };
-    let until = Until { elapsed: args.run_for, ..Until::default() };
+    let until = Until {
+        elapsed: args.run_for,
+        ..Until::default()
+    };
     let verdict: Mutex<Option<Books>> = Mutex::new(None);
     let look = async |reads: &Reads| {
         let books = compare(reads, &status).await;
@@ -161,7 +170,10 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
     };
     let ended = operate::operate(setup, signals, until, look).await;
     let ended = ended.map_err(|error| Failed::new(Exit::Store, error.to_string()))?;
-    let books = verdict.into_inner().expect("nobody else holds the verdict").unwrap_or_default();
+    let books = verdict
+        .into_inner()
+        .expect("nobody else holds the verdict")
+        .unwrap_or_default();
     let outcome = conclude(args, &ended, &books, &status, &story, &server);
     serving.abort();
     server.stop().await;
@@ -171,14 +183,26 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
 async fn embedded_exchange(seed: u64) -> Result<Server, Failed> {
     let quote = Asset::parse("TRY").expect("a short name");
     let member = Member {
-        spec: AccountSpec { user_id: EXAMPLE_USER_ID, deposits: vec![(quote, Amount::from_whole(CASH_TRY))] },
+        spec: AccountSpec {
+            user_id: EXAMPLE_USER_ID,
+            deposits: vec![(quote, Amount::from_whole(CASH_TRY))],
+        },
         key: EXAMPLE_KEY.to_owned(),
         secret: EXAMPLE_SECRET.into(),
     };
-    let options = VenueOptions { seed, members: vec![member], ..VenueOptions::default() };
+    let options = VenueOptions {
+        seed,
+        members: vec![member],
+        ..VenueOptions::default()
+    };
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(loopback, &options, RequestLog::none()).await;
-    server.map_err(|error| Failed::new(Exit::Failure, format!("the embedded exchange cannot start: {error}")))
+    server.map_err(|error| {
+        Failed::new(
+            Exit::Failure,
+            format!("the embedded exchange cannot start: {error}"),
+        )
+    })
 }
 
 /// The demo's settings: its profile over the defaults, pointed at the embedded exchange.
@@ -203,8 +227,18 @@ fn install_logging(clock: &Clock, filter: &Filter, run_id: &str) -> Option<Loggi
         Ok("warn") => tracing::Level::WARN,
         Ok(_) | Err(_) => tracing::Level::ERROR,
     };
-    let levels = Levels { own, ..Levels::default() };
-    Logging::install(clock.clone(), filter.clone(), run_id, logging::Format::Auto, levels).ok()
+    let levels = Levels {
+        own,
+        ..Levels::default()
+    };
+    Logging::install(
+        clock.clone(),
+        filter.clone(),
+        run_id,
+        logging::Format::Auto,
+        levels,
+    )
+    .ok()
 }
 
 /// The demo's exchange is its own, so the locks against the live one are off; they arm nothing by being off.
@@ -222,11 +256,14 @@ async fn plane(args: &DemoArgs, loaded: &Loaded) -> Result<Bound, Failed> {
         Some(address) => (address.ip(), Port::Exact(address.port())),
         None => (ops.address, Port::Preferred(ops.port)),
     };
-    ops::bind(ip, port).await.map_err(|error| Failed::new(Exit::Failure, error.to_string()))
+    ops::bind(ip, port)
+        .await
+        .map_err(|error| Failed::new(Exit::Failure, error.to_string()))
 }
 
 fn armed(server: &Server) -> Result<Armed, Failed> {
-    Armed::for_loopback(&server.rest_url()).map_err(|error| Failed::new(Exit::Internal, error.to_string()))
+    Armed::for_loopback(&server.rest_url())
+        .map_err(|error| Failed::new(Exit::Internal, error.to_string()))
 }
 
 fn signer(server: &Server) -> Result<Signer, Failed> {
@@ -263,7 +300,12 @@ struct Marks {
 impl Story {
     fn new(clock: Clock, is_silent: bool) -> Self {
         let start = clock.now();
-        Self { clock, start, is_silent, marks: Mutex::default() }
+        Self {
+            clock,
+            start,
+            is_silent,
+            marks: Mutex::default(),
+        }
     }
 
     /// Prints a line with the time since the start. A reader that has gone ends the process inside `print_line`.
@@ -272,7 +314,11 @@ impl Story {
             return;
         }
         let ms = self.clock.now().ms_since(self.start);
-        if let Err(error) = out::print_line(&format!("{:>4}.{:01} s  {line}", ms / 1_000, ms % 1_000 / 100)) {
+        if let Err(error) = out::print_line(&format!(
+            "{:>4}.{:01} s  {line}",
+            ms / 1_000,
+            ms % 1_000 / 100
+        )) {
             tracing::error!(event = "stdout_failed", error = %error);
         }
     }
@@ -296,8 +342,16 @@ impl Story {
                 ));
             }
             Observed::Mode(report) => {
-                let codes: Vec<&str> = report.voices.iter().map(|voice| voice.code.as_str()).collect();
-                self.say(&format!("mode   {} {}", report.mode.as_str(), codes.join(", ")));
+                let codes: Vec<&str> = report
+                    .voices
+                    .iter()
+                    .map(|voice| voice.code.as_str())
+                    .collect();
+                self.say(&format!(
+                    "mode   {} {}",
+                    report.mode.as_str(),
+                    codes.join(", ")
+                ));
             }
             Observed::Money(report) => {
                 let mut marks = self.marks.lock().expect("nobody panics with the marks");
@@ -316,7 +370,9 @@ impl Story {
                     intent.reason.as_str()
                 ));
             }
-            Observed::Feed(engine::msg::FeedNote::Up(session)) => self.say(&format!("stream session {session} is up")),
+            Observed::Feed(engine::msg::FeedNote::Up(session)) => {
+                self.say(&format!("stream session {session} is up"))
+            }
             Observed::Feed(_)
             | Observed::Frames(_)
             | Observed::Book(_)
@@ -345,10 +401,25 @@ struct Books {
 
 impl Books {
     fn agree(&self) -> bool {
-        let our = |asset| self.ours.iter().find(|(name, _)| *name == asset).map_or(Amount::ZERO, |(_, amount)| *amount);
-        let their = |asset| self.theirs.iter().find(|row| row.asset == asset).map_or(Amount::ZERO, BalanceRow::total);
-        let all_of_ours = self.ours.iter().all(|(asset, amount)| their(*asset) == *amount);
-        !self.theirs.is_empty() && all_of_ours && self.theirs.iter().all(|row| our(row.asset) == row.total())
+        let our = |asset| {
+            self.ours
+                .iter()
+                .find(|(name, _)| *name == asset)
+                .map_or(Amount::ZERO, |(_, amount)| *amount)
+        };
+        let their = |asset| {
+            self.theirs
+                .iter()
+                .find(|row| row.asset == asset)
+                .map_or(Amount::ZERO, BalanceRow::total)
+        };
+        let all_of_ours = self
+            .ours
+            .iter()
+            .all(|(asset, amount)| their(*asset) == *amount);
+        !self.theirs.is_empty()
+            && all_of_ours
+            && self.theirs.iter().all(|row| our(row.asset) == row.total())
     }
 }
 
@@ -359,7 +430,11 @@ async fn compare(reads: &Reads, status: &SharedStatus) -> Books {
     for _ in 0..BALANCE_LOOKS {
         books.theirs = reads.balances().await.unwrap_or_default();
         let status = status.read().expect("no holder of the status can panic");
-        books.ours = status.money.as_ref().map(|money| money.balances.clone()).unwrap_or_default();
+        books.ours = status
+            .money
+            .as_ref()
+            .map(|money| money.balances.clone())
+            .unwrap_or_default();
         drop(status);
         if books.agree() {
             break;
@@ -369,7 +444,14 @@ async fn compare(reads: &Reads, status: &SharedStatus) -> Books {
     books
 }
 
-fn conclude(args: &DemoArgs, ended: &Ended, books: &Books, status: &SharedStatus, story: &Story, server: &Server) -> Outcome {
+fn conclude(
+    args: &DemoArgs,
+    ended: &Ended,
+    books: &Books,
+    status: &SharedStatus,
+    story: &Story,
+    server: &Server,
+) -> Outcome {
     let status = status.read().expect("no holder of the status can panic");
     let counts = status.counts;
     let marks = story.marks.lock().expect("nobody panics with the marks");
@@ -401,8 +483,18 @@ fn conclude(args: &DemoArgs, ended: &Ended, books: &Books, status: &SharedStatus
         counts.cancels,
         if books.agree() { "yes" } else { "NO" },
         marks.equity_start.unwrap_or_default(),
-        status.money.as_ref().and_then(|money| money.equity).unwrap_or_default(),
+        status
+            .money
+            .as_ref()
+            .and_then(|money| money.equity)
+            .unwrap_or_default(),
     );
-    Report { command: "demo", ok, data, warnings: Vec::new() }.print(args.json, &text)?;
+    Report {
+        command: "demo",
+        ok,
+        data,
+        warnings: Vec::new(),
+    }
+    .print(args.json, &text)?;
     Ok(if ok { Exit::Ok } else { Exit::CheckFailed })
 }

@@ -110,7 +110,10 @@ pub struct Failed {
 impl Failed {
     /// Makes a failure.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into() }
+        Self {
+            exit,
+            message: message.into(),
+        }
     }
 }
 

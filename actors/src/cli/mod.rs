@@ -258,9 +258,13 @@ pub struct VersionArgs {
 
 /// Reads `20s`, `5m`, `2h` or `500ms`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let number: u64 = number.parse().map_err(|_| "expected a number with a unit, e.g. 20s, 5m, 2h".to_owned())?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "expected a number with a unit, e.g. 20s, 5m, 2h".to_owned())?;
     let ms_per_unit = match unit {
         "ms" => 1,
         "s" => 1_000,
@@ -268,7 +272,10 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err("the unit must be ms, s, m or h, e.g. 20s".to_owned()),
     };
-    number.checked_mul(ms_per_unit).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
+    number
+        .checked_mul(ms_per_unit)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "too long".to_owned())
 }
 
 /// Carries out a command.

@@ -8,6 +8,7 @@ mod parameters;
 mod progress;
 mod recording;
 mod rules;
+mod table;
 mod tally;
 
 use crate::cli::ReplayArgs;

@@ -33,7 +33,12 @@ impl Report {
     /// # Errors
     /// Standard output failed.
     pub fn print(&self, as_json: bool, text: &str) -> Result<(), Failed> {
-        let printed = if as_json { out::print_line(&self.to_json().to_string()) } else { out::print_text(text) };
-        printed.map_err(|error| Failed::new(Exit::Failure, format!("cannot write to stdout: {error}")))
+        let printed = if as_json {
+            out::print_line(&self.to_json().to_string())
+        } else {
+            out::print_text(text)
+        };
+        printed
+            .map_err(|error| Failed::new(Exit::Failure, format!("cannot write to stdout: {error}")))
     }
 }

@@ -46,14 +46,22 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// # Errors
 /// Configuration, permissions, a held lock, an unusable journal, or a port in use.
 pub fn run(args: &RunArgs, mut signals: Signals) -> Outcome {
-    let forced = Forced { dry_run: args.dry_run, safe_mode: args.safe_mode };
+    let forced = Forced {
+        dry_run: args.dry_run,
+        safe_mode: args.safe_mode,
+    };
     let loaded = Arc::new(resolve::load(&args.source, forced)?);
     config::secrets::credentials_usable(loaded.settings(), loaded.secrets())
         .map_err(|error| Failed::new(Exit::Permission, error.to_string()))?;
     actix_rt::System::new().block_on(async { trade(args, forced, loaded, &mut signals).await })
 }
 
-async fn trade(args: &RunArgs, forced: Forced, loaded: Arc<Loaded>, signals: &mut Signals) -> Outcome {
+async fn trade(
+    args: &RunArgs,
+    forced: Forced,
+    loaded: Arc<Loaded>,
+    signals: &mut Signals,
+) -> Outcome {
     let clock = Clock::start();
     let settings = Arc::new(loaded.settings().clone());
     let run_id = format!("{:x}-{:08x}", clock.now().ms(), entropy() as u32);
@@ -76,9 +84,15 @@ async fn trade(args: &RunArgs, forced: Forced, loaded: Arc<Loaded>, signals: &mu
     };
     figures.metrics.armed(armed.is_some());
     let plane = ops::bind(settings.ops.address, Port::Exact(settings.ops.port)).await;
-    let plane = plane.map_err(|error| Failed::new(Exit::Failure, format!("{error}; OBSERVABILITY_PROMETHEUS_PORT chooses another port")))?;
+    let plane = plane.map_err(|error| {
+        Failed::new(
+            Exit::Failure,
+            format!("{error}; OBSERVABILITY_PROMETHEUS_PORT chooses another port"),
+        )
+    })?;
     let address = plane.address;
-    let shows_metrics = settings.observability.enabled && settings.observability.exporter == Exporter::Prometheus;
+    let shows_metrics =
+        settings.observability.enabled && settings.observability.exporter == Exporter::Prometheus;
     let parts = PlaneParts {
         metrics: shows_metrics.then(|| figures.metrics.clone()),
         pictures: figures.pictures.clone(),
@@ -87,23 +101,48 @@ async fn trade(args: &RunArgs, forced: Forced, loaded: Arc<Loaded>, signals: &mu
     };
     let serving = actix_rt::spawn(ops::serve(plane, parts));
 
-    let opening_mode = if assessment.is_armed() { Mode::Normal } else { Mode::ObserveOnly };
-    say(args, &resolve::banner(&loaded, &assessment, opening_mode, &[], &place.tag.to_string()))?;
-    say(args, &format!("status http://{address}/status   metrics http://{address}/metrics\n"))?;
+    let opening_mode = if assessment.is_armed() {
+        Mode::Normal
+    } else {
+        Mode::ObserveOnly
+    };
+    say(
+        args,
+        &resolve::banner(
+            &loaded,
+            &assessment,
+            opening_mode,
+            &[],
+            &place.tag.to_string(),
+        ),
+    )?;
+    say(
+        args,
+        &format!("status http://{address}/status   metrics http://{address}/metrics\n"),
+    )?;
     log_start(&loaded, &assessment);
     let status: SharedStatus = Arc::new(RwLock::new(Status::default()));
     let key = loaded.secrets().fingerprint();
-    let keys = match secrets::signer(&loaded).map_err(|reason| Failed::new(Exit::Permission, reason))? {
-        Some(signer) => Keys::from(signer),
-        None => Keys::none(),
-    };
+    let keys =
+        match secrets::signer(&loaded).map_err(|reason| Failed::new(Exit::Permission, reason))? {
+            Some(signer) => Keys::from(signer),
+            None => Keys::none(),
+        };
     let is_dry = settings.safety.dry_run;
     let setup = Setup {
         entropy: entropy(),
         quote: Asset::parse("TRY").expect("a short name"),
         tag: place.tag,
-        exchange: if is_dry { Exchange::Simulated } else { Exchange::Live(armed) },
-        policy_blocks: assessment.reasons.iter().map(|reason| reason.policy_code()).collect(),
+        exchange: if is_dry {
+            Exchange::Simulated
+        } else {
+            Exchange::Live(armed)
+        },
+        policy_blocks: assessment
+            .reasons
+            .iter()
+            .map(|reason| reason.policy_code())
+            .collect(),
         keys,
         owner,
         store: place.store,
@@ -114,7 +153,11 @@ async fn trade(args: &RunArgs, forced: Forced, loaded: Arc<Loaded>, signals: &mu
             run_id,
             venue: assessment.venue.as_str(),
             is_armed: assessment.is_armed(),
-            blocked: assessment.reasons.iter().map(|reason| reason.code().to_owned()).collect(),
+            blocked: assessment
+                .reasons
+                .iter()
+                .map(|reason| reason.code().to_owned())
+                .collect(),
             account: place.tag.to_string(),
             key,
             started: now,
@@ -135,7 +178,9 @@ async fn trade(args: &RunArgs, forced: Forced, loaded: Arc<Loaded>, signals: &mu
         cycles: if args.once { Some(1) } else { args.max_cycles },
         ready_within: args.once.then_some(READY_WITHIN),
     };
-    let ended = operate::operate(setup, signals, until, async |_reads| ()).await.map_err(unusable)?;
+    let ended = operate::operate(setup, signals, until, async |_reads| ())
+        .await
+        .map_err(unusable)?;
     serving.abort();
     conclude(args, &ended, &assessment, &status)
 }
@@ -146,7 +191,12 @@ fn judge(loaded: &Loaded, now: Timestamp) -> (Option<Armed>, Assessment) {
     (arming::arm(loaded, now).ok(), assessment)
 }
 
-fn install_logging(clock: &Clock, filter: &Filter, run_id: &str, loaded: &Loaded) -> Result<Arc<Logging>, Failed> {
+fn install_logging(
+    clock: &Clock,
+    filter: &Filter,
+    run_id: &str,
+    loaded: &Loaded,
+) -> Result<Arc<Logging>, Failed> {
     let settings = loaded.settings();
     let format = match settings.log.format {
         Format::Auto => logging::Format::Auto,
@@ -155,7 +205,9 @@ fn install_logging(clock: &Clock, filter: &Filter, run_id: &str, loaded: &Loaded
     };
     let levels = secrets::levels(settings);
     let logging = Logging::install(clock.clone(), filter.clone(), run_id, format, levels);
-    logging.map(Arc::new).map_err(|error| Failed::new(Exit::Internal, error.to_string()))
+    logging
+        .map(Arc::new)
+        .map_err(|error| Failed::new(Exit::Internal, error.to_string()))
 }
 
 /// What a start holds on to: locks for as long as it lives, the journal, and the account's tag.
@@ -172,10 +224,16 @@ impl Place {
         if settings.safety.process_role == Role::Monitor {
             return Self::in_memory(now);
         }
-        let venue = if settings.safety.dry_run { Venue::Dry } else { Venue::Live };
+        let venue = if settings.safety.dry_run {
+            Venue::Dry
+        } else {
+            Venue::Live
+        };
         let dir_lock = DirLock::take(&settings.state.dir, run_id).map_err(|error| held(&error))?;
         let account_lock = match (venue, loaded.secrets().fingerprint()) {
-            (Venue::Live, Some(fingerprint)) => Some(AccountLock::take(&fingerprint).map_err(|error| held(&error))?),
+            (Venue::Live, Some(fingerprint)) => {
+                Some(AccountLock::take(&fingerprint).map_err(|error| held(&error))?)
+            }
             (Venue::Live | Venue::Dry | Venue::Demo, _) => None,
         };
         let dir = venue_dir(&settings.state.dir, venue);
@@ -185,14 +243,25 @@ impl Place {
         let (store, history) = Store::open(&dir, venue).map_err(unusable)?;
         let tag = AccountTag::parse(&store.header().account_tag)
             .map_err(|_| Failed::new(Exit::Store, "the journal's account tag is unreadable"))?;
-        Ok(Self { store, history, tag, _locks: (Some(dir_lock), account_lock) })
+        Ok(Self {
+            store,
+            history,
+            tag,
+            _locks: (Some(dir_lock), account_lock),
+        })
     }
 
     /// A monitor writes nothing to the exchange and keeps nothing on disk.
     fn in_memory(now: Timestamp) -> Result<Self, Failed> {
         let tag = AccountTag::from_entropy(entropy());
-        let store = Store::in_memory(&Header::new(Venue::Demo, &tag.to_string(), now)).map_err(unusable)?;
-        Ok(Self { store, history: Vec::new(), tag, _locks: (None, None) })
+        let store =
+            Store::in_memory(&Header::new(Venue::Demo, &tag.to_string(), now)).map_err(unusable)?;
+        Ok(Self {
+            store,
+            history: Vec::new(),
+            tag,
+            _locks: (None, None),
+        })
     }
 }
 
@@ -204,7 +273,11 @@ fn create_dry(dir: &Path, now: Timestamp) -> Result<(), Failed> {
 }
 
 fn held(error: &LockError) -> Failed {
-    let exit = if error.exit_code() == crate::locks::EXIT_HELD { Exit::AlreadyRunning } else { Exit::Permission };
+    let exit = if error.exit_code() == crate::locks::EXIT_HELD {
+        Exit::AlreadyRunning
+    } else {
+        Exit::Permission
+    };
     Failed::new(exit, error.to_string())
 }
 
@@ -261,15 +334,22 @@ fn say(args: &RunArgs, text: &str) -> Result<(), Failed> {
     if args.json {
         return Ok(());
     }
-    out::print_text(text).map_err(|error| Failed::new(Exit::Failure, format!("cannot write to stdout: {error}")))
+    out::print_text(text)
+        .map_err(|error| Failed::new(Exit::Failure, format!("cannot write to stdout: {error}")))
 }
 
 /// One line on stdout whenever the mode or its reasons change.
 fn mode_lines(is_silent: bool) -> Watcher {
     let last: Mutex<String> = Mutex::default();
     Arc::new(move |observed: &Observed, _status: &Status| {
-        let Observed::Mode(report) = observed else { return };
-        let codes: Vec<&str> = report.voices.iter().map(|voice| voice.code.as_str()).collect();
+        let Observed::Mode(report) = observed else {
+            return;
+        };
+        let codes: Vec<&str> = report
+            .voices
+            .iter()
+            .map(|voice| voice.code.as_str())
+            .collect();
         let line = format!("mode {} {}", report.mode.as_str(), codes.join(", "));
         let mut last = last.lock().expect("nobody panics with the last line");
         if is_silent || *last == line {
@@ -282,10 +362,19 @@ fn mode_lines(is_silent: bool) -> Watcher {
     })
 }
 
-fn conclude(args: &RunArgs, ended: &Ended, assessment: &Assessment, status: &SharedStatus) -> Outcome {
+fn conclude(
+    args: &RunArgs,
+    ended: &Ended,
+    assessment: &Assessment,
+    status: &SharedStatus,
+) -> Outcome {
     let status = status.read().expect("no holder of the status can panic");
     let counts = status.counts;
-    let leftovers: Vec<String> = ended.leftovers.iter().map(|view| view.client_id().to_string()).collect();
+    let leftovers: Vec<String> = ended
+        .leftovers
+        .iter()
+        .map(|view| view.client_id().to_string())
+        .collect();
     let denials: BTreeMap<_, _> = status.denials.iter().collect();
     let exit = exit_of(args, ended, assessment);
     let data = json!({
@@ -316,9 +405,18 @@ fn conclude(args: &RunArgs, ended: &Ended, assessment: &Assessment, status: &Sha
         counts.fills,
         counts.cancels,
         leftovers.len(),
-        leftovers.iter().map(|id| format!("left over: {id}\n")).collect::<String>(),
+        leftovers
+            .iter()
+            .map(|id| format!("left over: {id}\n"))
+            .collect::<String>(),
     );
-    Report { command: "run", ok: exit == Exit::Ok, data, warnings: Vec::new() }.print(args.json, &text)?;
+    Report {
+        command: "run",
+        ok: exit == Exit::Ok,
+        data,
+        warnings: Vec::new(),
+    }
+    .print(args.json, &text)?;
     Ok(exit)
 }
 
@@ -331,7 +429,11 @@ fn exit_of(args: &RunArgs, ended: &Ended, assessment: &Assessment) -> Exit {
         Cause::NotReady(_) => Exit::Deadline,
         Cause::Done | Cause::Asked if !ended.leftovers.is_empty() => Exit::Deadline,
         // A live process that may not trade has done everything else it could.
-        Cause::Done | Cause::Asked if args.once && assessment.venue == arming::Venue::Live && !assessment.is_armed() => Exit::Refused,
+        Cause::Done | Cause::Asked
+            if args.once && assessment.venue == arming::Venue::Live && !assessment.is_armed() =>
+        {
+            Exit::Refused
+        }
         Cause::Done | Cause::Asked => Exit::Ok,
     }
 }

@@ -23,9 +23,22 @@ pub const BUILD: Build = Build {
 pub fn version(args: &VersionArgs) -> Outcome {
     let version = env!("CARGO_PKG_VERSION");
     let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
-    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-    let data = json!({"version": version, "git_sha": BUILD.git_sha, "target": target, "profile": profile});
-    let report = Report { command: "version", ok: true, data, warnings: Vec::new() };
-    report.print(args.json, &format!("btcbot {version} ({target}, {profile})\n"))?;
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    let data =
+        json!({"version": version, "git_sha": BUILD.git_sha, "target": target, "profile": profile});
+    let report = Report {
+        command: "version",
+        ok: true,
+        data,
+        warnings: Vec::new(),
+    };
+    report.print(
+        args.json,
+        &format!("btcbot {version} ({target}, {profile})\n"),
+    )?;
     Ok(Exit::Ok)
 }

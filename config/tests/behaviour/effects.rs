@@ -33,7 +33,7 @@ const OTHER: &[(&str, &str)] = &[
     ("strategy.mean_reversion.stop_bps", "200"), ("strategy.mean_reversion.max_hold_seconds", "7200"),
     ("strategy.market_maker.half_spread_bps", "25"), ("strategy.market_maker.order_try", "110"),
     ("strategy.market_maker.inventory_target_try", "400"), ("strategy.market_maker.inventory_limit_try", "900"),
-    ("strategy.market_maker.skew_bps", "10"), ("strategy.market_maker.requote_bps", "6"),
+    ("strategy.market_maker.vol_multiplier_bps", "5000"), ("strategy.market_maker.skew_bps", "10"), ("strategy.market_maker.requote_bps", "6"),
     ("strategy.market_maker.min_quote_life_ms", "900"), ("strategy.market_maker.samples_min", "20"),
     ("risk.try_cash_target", "250.5"), ("risk.min_order_notional_try", "110"),
     ("risk.max_order_notional_try", "400"), ("risk.max_notional_try_per_minute", "1500"),

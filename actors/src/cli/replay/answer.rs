@@ -14,7 +14,6 @@ use engine::money::{Amount, Price};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 const US_PER_MS: i64 = 1_000;
 const MS_PER_SECOND: i64 = 1_000;
@@ -44,14 +43,14 @@ pub struct Answer {
 }
 
 /// What is there of one pair in the end.
-struct PairEnd {
-    symbol: Symbol,
-    bids: usize,
-    asks: usize,
-    best_bid: Option<Level>,
-    best_ask: Option<Level>,
+pub(super) struct PairEnd {
+    pub(super) symbol: Symbol,
+    pub(super) bids: usize,
+    pub(super) asks: usize,
+    pub(super) best_bid: Option<Level>,
+    pub(super) best_ask: Option<Level>,
     sha256: String,
-    position: Amount,
+    pub(super) position: Amount,
     mark: Option<Price>,
 }
 
@@ -125,7 +124,7 @@ impl Answer {
         book
     }
 
-    fn parameters(&self) -> Value {
+    pub(super) fn parameters(&self) -> Value {
         let mut parameters = parameters::describe(self.strategy);
         parameters["instruments"] = json!(self.instruments);
         parameters["cash"] = json!(self.cash.to_string());
@@ -134,13 +133,13 @@ impl Answer {
         parameters
     }
 
-    fn first(&self) -> &Instrument {
+    pub(super) fn first(&self) -> &Instrument {
         self.instruments
             .first()
             .expect("a recording without a book is refused")
     }
 
-    fn pair(&self, rules: &Instrument) -> PairEnd {
+    pub(super) fn pair(&self, rules: &Instrument) -> PairEnd {
         let (books, symbol) = (self.paper.desk().books(), rules.symbol);
         PairEnd {
             symbol,
@@ -154,24 +153,24 @@ impl Answer {
         }
     }
 
-    fn level_changes(&self) -> u64 {
+    pub(super) fn level_changes(&self) -> u64 {
         self.paper.desk().books().stats().level_changes
     }
 
-    fn level_changes_per_s(&self) -> u64 {
+    pub(super) fn level_changes_per_s(&self) -> u64 {
         let elapsed_us = u128::try_from(self.elapsed_us).unwrap_or(0).max(1);
         let per_s = u128::from(self.level_changes()) * US_PER_SECOND / elapsed_us;
         u64::try_from(per_s).unwrap_or(u64::MAX)
     }
 
     /// Cash and coins at the first mark of their pair; `None` while coins have no mark.
-    fn equity_start(&self) -> Option<Amount> {
+    pub(super) fn equity_start(&self) -> Option<Amount> {
         let coins = |_: &Instrument| self.coins;
         self.equity(self.cash, coins, |(first, _)| first)
     }
 
     /// Cash and coins at the last mark of their pair.
-    fn equity_end(&self) -> Option<Amount> {
+    pub(super) fn equity_end(&self) -> Option<Amount> {
         let ledger = self.paper.desk().gate().ledger();
         let cash = ledger.balance(self.first().quote);
         let coins = |rules: &Instrument| ledger.balance(rules.base);
@@ -196,7 +195,7 @@ impl Answer {
         Some(cash + coins?.into_iter().sum())
     }
 
-    fn warnings(&self) -> Vec<String> {
+    pub(super) fn warnings(&self) -> Vec<String> {
         let stats = self.paper.desk().books().stats();
         let mut warnings = Vec::new();
         if !self.is_complete {
@@ -227,115 +226,6 @@ impl Answer {
         }
         warnings
     }
-
-    /// Returns the table for people.
-    pub fn text(&self) -> String {
-        let (tally, end) = (&self.tally, self.pair(self.first()));
-        let quote = self.first().quote;
-        let frames: Vec<String> = self
-            .frames
-            .iter()
-            .map(|(kind, count)| format!("{kind}: {count}"))
-            .collect();
-        let level = |level: Option<Level>| {
-            level.map_or("none".to_owned(), |level| {
-                format!("{} x {}", level.price, level.qty)
-            })
-        };
-        let states: Vec<String> = tally
-            .orders_by_state()
-            .into_iter()
-            .map(|(state, count)| format!("{count} {state}"))
-            .collect();
-        let denied: u64 = tally.denied.values().sum();
-        let rows = [
-            (
-                "recording",
-                format!("{}, {} s", self.file, seconds(self.recorded_us)),
-            ),
-            (
-                "complete",
-                if self.is_complete { "yes" } else { "no" }.to_owned(),
-            ),
-            ("frames", frames.join(", ")),
-            ("level changes", self.level_changes().to_string()),
-            (
-                "book",
-                format!(
-                    "{} {} bids, {} asks, {} / {}",
-                    end.symbol,
-                    end.bids,
-                    end.asks,
-                    level(end.best_bid),
-                    level(end.best_ask)
-                ),
-            ),
-            (
-                "full books",
-                format!("{} compared, {} differ", self.full_frames, self.mismatches),
-            ),
-            (
-                "strategy",
-                format!(
-                    "{}, {} intents, {denied} denied",
-                    self.strategy.as_str(),
-                    tally.intents
-                ),
-            ),
-            ("orders", format!("{}: {}", tally.orders, states.join(", "))),
-            (
-                "fills",
-                format!(
-                    "{} ({} buys, {} sells)",
-                    tally.fills(),
-                    tally.buys,
-                    tally.sells
-                ),
-            ),
-            (
-                "equity",
-                format!(
-                    "{} to {} {quote}, position {} {}",
-                    text(self.equity_start()).as_str().unwrap_or("unknown"),
-                    text(self.equity_end()).as_str().unwrap_or("unknown"),
-                    end.position,
-                    self.first().base
-                ),
-            ),
-            (
-                "costs",
-                format!("fees {}, tax {} {quote}", tally.fees, tally.tax),
-            ),
-            (
-                "ledger",
-                if self.is_balanced {
-                    "equals the venue"
-                } else {
-                    "DIFFERS from the venue"
-                }
-                .to_owned(),
-            ),
-            ("decisions", tally.decision_hash()),
-            (
-                "speed",
-                format!(
-                    "{} s, {} level changes a second",
-                    seconds(self.elapsed_us),
-                    self.level_changes_per_s()
-                ),
-            ),
-            ("parameters", self.parameters().to_string()),
-        ];
-        let mut table = String::new();
-        for (name, value) in rows {
-            writeln!(table, "{name:<14} {value}").expect("writing to a string cannot fail");
-        }
-        for warning in self.warnings() {
-            writeln!(table, "{:<14} {warning}", "warning")
-                .expect("writing to a string cannot fail");
-        }
-        table
-    }
 }
 
 impl PairEnd {
@@ -356,12 +246,12 @@ impl PairEnd {
     }
 }
 
-fn text(amount: Option<Amount>) -> Value {
+pub fn text(amount: Option<Amount>) -> Value {
     amount.map_or(Value::Null, |amount| json!(amount.to_string()))
 }
 
 /// Writes microseconds as seconds with three decimals.
-fn seconds(us: i64) -> String {
+pub fn seconds(us: i64) -> String {
     let ms = us.max(0) / US_PER_MS;
     format!("{}.{:03}", ms / MS_PER_SECOND, ms % MS_PER_SECOND)
 }

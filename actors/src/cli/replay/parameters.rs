@@ -82,6 +82,9 @@ const DECISION_MS_MIN: i64 = 250;
 const TTL_MS: i64 = 60_000;
 /// Time between two looks at the account, milliseconds.
 const RECONCILE_MS: i64 = 15_000;
+/// Repeat of an unanswered cancel, and the wait before absence is concluded, milliseconds; this venue always answers.
+const CANCEL_RETRY_MS: i64 = 2_000;
+const UNKNOWN_SETTLE_MS: i64 = 5_000;
 /// Seed of ids and jitter; nothing else is random.
 const SEED: u64 = 1;
 /// Number of the simulated venue's first order.
@@ -170,8 +173,8 @@ const fn router(tag: AccountTag) -> RouterSettings {
     RouterSettings {
         tag,
         ttl_ms: TTL_MS,
-        cancel_retry_ms: 2_000,
-        unknown_settle_ms: 5_000,
+        cancel_retry_ms: CANCEL_RETRY_MS,
+        unknown_settle_ms: UNKNOWN_SETTLE_MS,
         foreign_from: None,
     }
 }
@@ -254,6 +257,7 @@ const fn strategy_params(kind: StrategyKind) -> StrategyParams {
 /// Returns every number that shaped the result; rates as integers, money as text.
 pub fn describe(kind: StrategyKind) -> Value {
     let (common, limits, fills) = (common(), limits(), fill_params());
+    let books = BookLimits::default();
     let own = match kind {
         StrategyKind::MarketMaker => describe_maker(&maker()),
         StrategyKind::MeanReversion => describe_reverter(&reverter()),
@@ -282,6 +286,8 @@ pub fn describe(kind: StrategyKind) -> Value {
         },
         "own": own,
         "limits": {
+            "cash_target": limits.try_cash_target.to_string(),
+            "min_order_notional": limits.min_order_notional.to_string(),
             "max_order_notional": limits.max_order_notional.to_string(),
             "max_notional_per_minute": limits.max_notional_per_minute.to_string(),
             "max_orders_per_minute": limits.max_orders_per_minute,
@@ -294,8 +300,23 @@ pub fn describe(kind: StrategyKind) -> Value {
             "price_collar_bps": limits.price_collar_bps,
             "max_spread_bps": limits.max_spread_bps,
             "cooldown_ms": limits.cooldown_ms,
+            "intent_max_age_ms": limits.intent_max_age_ms,
             "market_data_age_ms": limits.market_data_age_ms,
+            "reconcile_max_age_ms": limits.reconcile_max_age_ms,
+            "fee_bps_taker": limits.fee_bps_taker,
+            "tax_bps_of_fee": limits.tax_bps_of_fee,
+        },
+        "router": {
+            "ttl_ms": TTL_MS,
+            "cancel_retry_ms": CANCEL_RETRY_MS,
+            "unknown_settle_ms": UNKNOWN_SETTLE_MS,
             "reconcile_interval_ms": RECONCILE_MS,
+        },
+        "book": {
+            "age_ms_max": books.age_ms_max,
+            "jump_bps": books.jump_bps,
+            "crosscheck_bps": books.crosscheck_bps,
+            "crosscheck_ms": books.crosscheck_ms,
         },
     })
 }

@@ -153,6 +153,10 @@ impl Recording {
         }
         let text = std::str::from_utf8(&self.buffer)
             .map_err(|_| self.broken("not UTF-8 text", EXPECTED))?;
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.is_empty() {
+            return Err(self.broken("an empty line", EXPECTED));
+        }
         let line: Line<'_> = serde_json::from_str(text).map_err(|error| self.no_line(&error))?;
         let (ts_ns, frame) = (line.ts_ns, line.frame.get());
         self.judge_time(ts_ns)?;
