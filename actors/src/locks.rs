@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 /// Name of the lock in the state directory.
 pub const LOCK_NAME: &str = "btcbot.lock";
-/// Exit code where another process holds a lock (operator.md 2.3).
+/// Exit code where another process holds a lock (`cli::exit::Exit::AlreadyRunning`).
 pub const EXIT_HELD: u8 = 7;
-/// Exit code where a directory or file is not ours (operator.md 2.3).
+/// Exit code where a directory or file is not ours (`cli::exit::Exit::Permission`).
 pub const EXIT_NOT_OURS: u8 = 77;
 /// Longest description of a holder that is read.
 const HOLDER_BYTES_MAX: u64 = 256;

@@ -1,7 +1,7 @@
 //! Every metric of the process: names, types, helps, labels, buckets, and one function for each thing that happens.
 //!
 //! Nothing else names a metric. The eight signals keep their exact names, because dashboards outside this repository
-//! use them (operator.md 8.2). The one idea: everything in the catalogue is there, with a value, before the first
+//! use them. The one idea: everything in the catalogue is there, with a value, before the first
 //! scrape, so that an absent series always means a broken scrape.
 
 use crate::process;
@@ -17,11 +17,11 @@ use metrics_exporter_prometheus::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Buckets of latencies in milliseconds (operator.md 8.1).
+/// Buckets of latencies in milliseconds.
 const BUCKETS_MS: [f64; 12] = [
     5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0, 30000.0,
 ];
-/// Buckets of durations in seconds (operator.md 8.1).
+/// Buckets of durations in seconds.
 const BUCKETS_SECONDS: [f64; 12] = [
     0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0,
 ];

@@ -33,7 +33,7 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 /// Longest life of a connection.
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Headers of every answer (operator.md 7).
+/// Headers of every answer: nothing is cached, framed or guessed by a browser.
 const HEADERS: [(header::HeaderName, &str); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,

@@ -17,7 +17,7 @@ pub const DEPTH_MAX: usize = 16;
 /// A bearer text shorter than this is an ordinary word.
 const BEARER_LEN_MIN: usize = 8;
 
-/// Endings of sensitive names, folded (behaviour.md 3.4).
+/// Endings of sensitive names, folded.
 const SENSITIVE_ENDS: [&str; 14] = [
     "apikey",
     "apisecret",

@@ -1,4 +1,4 @@
-//! The simulated venue of a dry run: an account of ours on the market that is shown (behaviour.md 13.3).
+//! The simulated venue of a dry run: an account of ours on the market that is shown.
 //!
 //! It speaks to router and reconciler exactly as the exchange does: an outcome for each submit, events, rows, lists.
 //! It is no store: what it held before a restart is folded out of the journal, and orders that rested are gone.
@@ -33,7 +33,7 @@ use engine::time::Timestamp;
 
 /// Messages that may wait; beyond it market data is dropped with a warning, and an order shuts the gate.
 pub const MAILBOX: usize = 4_096;
-/// An order joins behind everything that rests at its price: the cautious assumption (behaviour.md 2.14).
+/// An order joins behind everything that rests at its price: the cautious assumption.
 const QUEUE_SHARE_BPS: i64 = BPS_PER_ONE;
 /// Parts per million in a basis point.
 const PPM_PER_BPS: i64 = 100;

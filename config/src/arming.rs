@@ -192,7 +192,7 @@ pub enum Port {
     Live,
 }
 
-/// Which ports this process has (behaviour.md 1.2).
+/// Which ports this process has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
     /// Reads of the own account.
@@ -329,7 +329,7 @@ pub fn assess(loaded: &Loaded, now: Timestamp) -> Assessment {
     }
 }
 
-/// The six conditions of behaviour.md 1.1, in their order.
+/// The six conditions of arming (docs/ARCHITECTURE.md, Modes and the gate), in their order.
 fn conditions(loaded: &Loaded) -> Vec<BlockReason> {
     let safety = &loaded.settings().safety;
     failing([
@@ -393,7 +393,7 @@ pub enum KeyAge {
     Expired,
 }
 
-/// Judges the age of the key at `now`. It blocks new live risk, never a command (behaviour.md 3.3).
+/// Judges the age of the key at `now`. It blocks new live risk, never a command.
 pub fn key_age(loaded: &Loaded, now: Timestamp) -> KeyAge {
     let policy = &loaded.settings().secrets;
     let at = match policy.rotated_at {

@@ -1,6 +1,6 @@
 //! Which strategy trades which pair.
 //!
-//! Every pair has at most one owner, so two strategies never trade against each other (behaviour.md 6.1).
+//! Every pair has at most one owner, so two strategies never trade against each other.
 
 use crate::settings::Settings;
 use engine::ids::Symbol;

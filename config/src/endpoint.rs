@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-/// Hosts that belong to BTCTurk (exchange-protocol.md 1).
+/// Hosts that belong to BTCTurk (docs/EXCHANGE.md 1).
 const EXCHANGE_HOSTS: [&str; 2] = ["api.btcturk.com", "ws-feed-pro.btcturk.com"];
 
 /// Which pair of schemes an address may have.

@@ -1,7 +1,7 @@
 //! The one table of keys: TOML name, environment name, what a value may be, and what a reload may do with it.
 //!
 //! It holds no defaults: those are in `default.toml`, and a test fails for a key that is in one of the two only.
-//! Names, ranges and reload classes follow behaviour.md section 2 and operator.md section 3.4.
+//! What each key means is said once, beside its default in that file.
 
 use crate::endpoint::Scheme;
 use crate::kind::Kind;
@@ -53,7 +53,8 @@ pub const ACK_PHRASE: &str = "I_UNDERSTAND";
 /// Section of the keys that decide about arming.
 pub const SAFETY_SECTION: &str = "safety.";
 
-/// Limits that must come from the operator before anything is armed: the ones marked T in behaviour.md 2.9.
+/// Limits that must come from the operator before anything is armed: no built-in number
+/// would suit everybody's account.
 pub const LIMITS_FOR_LIVE: [&str; 11] = [
     "risk.max_order_notional_try",
     "risk.max_notional_try_per_minute",

@@ -1,6 +1,6 @@
 //! Names of an earlier system that stop the start with a pointer, so that no old file is half understood.
 //!
-//! A name listed here is never used again for something else (behaviour.md 2.15).
+//! A name listed here is never used again for something else.
 
 /// Retired names with what to set instead; an empty text means that nothing replaces it.
 const RETIRED: [(&str, &str); 40] = [

@@ -226,7 +226,7 @@ pub struct Exposed<'a> {
     pub api_key: &'a str,
     /// The API secret as it was given, base64 text.
     pub secret_base64: &'a str,
-    /// The API secret decoded: the HMAC key (exchange-protocol.md 3.1).
+    /// The API secret decoded: the HMAC key (docs/EXCHANGE.md 3.1).
     pub secret_bytes: &'a [u8],
 }
 

@@ -1,4 +1,4 @@
-//! The level-2 book of each pair and how far it may be trusted (exchange-protocol.md 11, behaviour.md 4.2).
+//! The level-2 book of each pair and how far it may be trusted (docs/EXCHANGE.md 11).
 //!
 //! Only a [`TrustedBook`] reaches a strategy or the gate; a book that is empty, syncing, stale or suspect is
 //! a reason, not a value.
@@ -158,7 +158,7 @@ pub struct BookLimits {
 }
 
 impl Default for BookLimits {
-    /// The defaults of `behaviour.md` 2.5.
+    /// The defaults of `[market]` in config/default.toml.
     fn default() -> Self {
         Self {
             age_ms_max: 2_000,

@@ -21,7 +21,7 @@ const CHANNELS: [Channel; 4] = [
     Channel::Trade,
     Channel::Ticker,
 ];
-/// Patience with an answer to a join or a login, milliseconds (behaviour.md 4.1).
+/// Patience with an answer to a join or a login, milliseconds.
 const ACK_MS_MAX: i64 = 5_000;
 /// Patience with a connection attempt, milliseconds.
 const CONNECT_MS_MAX: i64 = 10_000;
@@ -48,7 +48,7 @@ pub enum Access {
     Private,
 }
 
-/// Limits of the session (behaviour.md 2.4).
+/// Limits of the session; `[exchange.ws]` in config/default.toml.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedLimits {
     /// Without an application frame for this long the session is given up, milliseconds.
@@ -317,7 +317,7 @@ impl Feed {
     }
 }
 
-/// Reads what an answer answers, such as `join|obdiff:BTCTRY` (exchange-protocol.md 10, message 100).
+/// Reads what an answer answers, such as `join|obdiff:BTCTRY` (docs/EXCHANGE.md 10, message 100).
 fn owed_of(text: &str) -> Option<Owed> {
     let (channel, event) = text.strip_prefix("join|")?.split_once(':')?;
     let channel = match channel {

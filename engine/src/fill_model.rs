@@ -1,4 +1,4 @@
-//! What would have become of our orders in somebody else's market (behaviour.md 13.3): dry run and replay.
+//! What would have become of our orders in somebody else's market: dry run and replay.
 //!
 //! The market is given, our orders do not move it. Nothing is random: equal inputs give equal fills. An order takes
 //! only what is shown, at the shown prices; a resting one waits until trades have used up what was ahead of it.
@@ -30,7 +30,7 @@ pub const HISTORY_MAX: usize = 10_000;
 const VALUE_MAX: i64 = 1_000_000_000_000;
 /// Parts in the whole of a fee rate.
 const PPM: i128 = 1_000_000;
-/// Fees and tax are whole multiples of 10^-8 (exchange-protocol.md 17.5).
+/// Fees and tax are whole multiples of 10^-8 (docs/EXCHANGE.md 6.2).
 const FEE_STEP_UNITS: i128 = 100_000_000;
 
 /// How the simulated venue treats orders.
@@ -49,7 +49,7 @@ pub struct FillParams {
 }
 
 impl Default for FillParams {
-    /// Fees and tax as exchange-protocol.md 17.5 lists them.
+    /// Fees and tax as docs/EXCHANGE.md 6.2 lists them.
     fn default() -> Self {
         Self {
             latency_ms: 50,

@@ -25,7 +25,7 @@ pub struct RuleFacts {
     pub qty_scale: u32,
     /// Decimals of a price, 0 to 8.
     pub price_scale: u32,
-    /// False: prices are whole numbers whatever the scale says (exchange-protocol.md 4.2).
+    /// False: prices are whole numbers whatever the scale says (docs/EXCHANGE.md 4.2).
     pub has_fraction: bool,
     /// Price step of the filter; not enforced by the exchange, obeyed by us.
     pub tick: Option<Price>,

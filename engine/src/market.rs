@@ -6,7 +6,7 @@ use crate::ids::{Symbol, TradeId};
 use crate::money::{Price, Qty};
 use crate::time::Timestamp;
 
-/// Levels of one side that BTCTurk publishes (exchange-protocol.md 11.1, several captures).
+/// Levels of one side that BTCTurk publishes (docs/EXCHANGE.md 11.1, several captures).
 pub const WINDOW_LEVELS: usize = 100;
 
 /// The side of an order or of a trade's taker.

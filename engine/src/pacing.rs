@@ -24,7 +24,7 @@ pub struct BackoffLimits {
 }
 
 impl Default for BackoffLimits {
-    /// The defaults of `behaviour.md` 2.4.
+    /// The defaults of `[exchange.ws]` in config/default.toml.
     fn default() -> Self {
         Self {
             delay_ms_base: 500,

@@ -233,7 +233,7 @@ impl Verdict {
         }
     }
 
-    /// The doctor's own exit codes (behaviour.md 14.1).
+    /// The doctor's own exit codes: 0, 1 for warnings, 2 for a failure.
     const fn exit(self) -> Exit {
         match self {
             Self::Pass => Exit::Ok,

@@ -85,7 +85,7 @@ pub fn exit(errors: &ConfigErrors) -> Exit {
     }
 }
 
-/// Returns the banner of a start (behaviour.md 1.3): one line, and a second one that says what blocks.
+/// Returns the banner of a start: one line, and a second one that says what blocks.
 ///
 /// `account` is the tag in client ids, or what stands in its place while there is none.
 pub fn banner(

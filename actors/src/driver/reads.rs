@@ -32,7 +32,7 @@ pub const BODY_BYTES_MAX: usize = 4 << 20;
 /// Pages of one history; more than these are a failure, not a cut list.
 pub const PAGES_MAX: u32 = 50;
 /// Fewer rows than this end a history: every page size the exchange is known to use is a multiple of it
-/// (exchange-protocol.md 5.5: 1,000 asked for; 100 and 50 are defaults).
+/// (docs/EXCHANGE.md 5.5: 1,000 asked for; 100 and 50 are defaults).
 const LAST_PAGE_ROWS: usize = 50;
 /// Longest wait for our own limits before a read counts as failed, milliseconds.
 const PERMIT_WAIT_MS_MAX: i64 = 10_000;
@@ -61,7 +61,7 @@ pub struct ReadLimits {
 }
 
 impl Default for ReadLimits {
-    /// The defaults of behaviour.md 2.3.
+    /// The defaults of `[exchange.rest]` in config/default.toml.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(2),

@@ -1,6 +1,6 @@
 //! The one TLS set-up of the process: rustls with ring, roots compiled in, HTTP/1.1 only.
 //!
-//! Nothing in it can be switched off or widened from outside (reliability.md 9.1), and the system's certificate store
+//! Nothing in it can be switched off or widened from outside (I15), and the system's certificate store
 //! is not read: the image needs none.
 
 use rustls::{ClientConfig, RootCertStore};

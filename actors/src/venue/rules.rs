@@ -6,7 +6,7 @@ use engine::answer::Refusal;
 use engine::instrument::Instrument;
 use engine::intent::NewOrder;
 
-/// Returns the first rule that an order breaks, in the order of exchange-protocol.md 17.2(8).
+/// Returns the first rule that an order breaks, in the order of docs/EXCHANGE.md 13.1.
 pub(super) fn refusal(rules: &Instrument, order: &NewOrder) -> Option<Refusal> {
     let (price, qty) = (order.intent.limit, order.intent.qty);
     let is_off_band = rules.price_min.is_some_and(|min| price < min)

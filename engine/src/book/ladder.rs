@@ -66,7 +66,7 @@ impl Ladder {
                 self.levels.remove(index);
                 return Fit::Good;
             }
-            // Right after a full book a level may leave that was never seen (exchange-protocol.md 11.1).
+            // Right after a full book a level may leave that was never seen (docs/EXCHANGE.md 11.1).
             (ChangeKind::Left, Err(_)) => return Fit::Good,
             (ChangeKind::Changed | ChangeKind::Entered, _) => {}
         }

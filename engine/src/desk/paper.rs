@@ -239,7 +239,7 @@ impl Paper {
     }
 }
 
-/// How the exchange says that a channel was joined (exchange-protocol.md 10, message 100).
+/// How the exchange says that a channel was joined (docs/EXCHANGE.md 10, message 100).
 fn joined(channel: Channel, symbol: Symbol) -> String {
     let name = match channel {
         Channel::Diff => "obdiff",

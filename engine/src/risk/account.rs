@@ -10,7 +10,7 @@ use crate::money::{Amount, UNITS_PER_ONE};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// How far balances may lag behind the trades, milliseconds (X-16, exchange-protocol.md 5.2 `rest.balances_lag_ms`).
+/// How far balances may lag behind the trades, milliseconds (X-16, docs/EXCHANGE.md 5.1).
 pub const BALANCE_LAG_MS: i64 = 10_000;
 /// Least time between the first miss and the one that counts, milliseconds.
 const DRIFT_AFTER_MS: i64 = 10_000;

@@ -4,7 +4,7 @@
 
 use crate::intent::Intent;
 
-/// Why the gate denied an intent; stable codes, in the order of the checks (behaviour.md 7.1).
+/// Why the gate denied an intent; stable codes, in the order of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DenyCode {
     /// 1: a quantity that is not above zero.

@@ -13,7 +13,7 @@ use crate::msg::RiskEffect;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// A position without a trusted book counts this much more than its last mark, basis points (behaviour.md 7.3).
+/// A position without a trusted book counts this much more than its last mark, basis points.
 const STALE_MARK_BPS: i64 = 11_000;
 
 impl RiskGate {

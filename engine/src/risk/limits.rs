@@ -8,7 +8,7 @@ use crate::money::{Amount, BPS_PER_ONE};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// The operator's limits; names as in behaviour.md 2.8 and 2.9. Money is in the account's quote.
+/// The operator's limits; names as in config/default.toml, `[risk]` and `[sizing]`. Money is in the account's quote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Cash that is never spent.

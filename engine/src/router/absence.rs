@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 
 /// Age at which the exchange refuses a signed request, milliseconds.
 ///
-/// Source: exchange-protocol.md 3.1 (FAQ, one source); tripled by the settle time in case it is 15 s.
+/// Source: docs/EXCHANGE.md 3.1 (FAQ, one source); tripled by the settle time in case it is 15 s.
 pub const STAMP_HORIZON_MS: i64 = 5_000;
 /// Looks that must agree.
 pub const LOOKS_NEEDED: u32 = 3;

@@ -1,4 +1,4 @@
-//! Quotes both sides around a reservation price that leans against its inventory (behaviour.md 6.5).
+//! Quotes both sides around a reservation price that leans against its inventory.
 //!
 //! One quote a side. A quote is moved by ending it; the new one is asked for when the old one is seen to have
 //! ended, so that two quotes of a side never rest together.

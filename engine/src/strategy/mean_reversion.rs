@@ -1,4 +1,4 @@
-//! Buys below the mean of recent marks and sells when the price is back (behaviour.md 6.3).
+//! Buys below the mean of recent marks and sells when the price is back.
 //!
 //! The first step that applies decides: what protects comes before what profits, and nothing is bought without a
 //! deviation that pays for both fees.

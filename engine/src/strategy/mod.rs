@@ -105,7 +105,7 @@ impl Strategies {
     }
 }
 
-/// Protective, exits, quotes, entries; inside by pair, sales first, strategy (behaviour.md 6.10).
+/// Protective, exits, quotes, entries; inside by pair, sales first, strategy.
 fn planning_order(intent: &Intent) -> impl Ord + use<> {
     let buys_last = match intent.side {
         Side::Sell => 0,
@@ -274,7 +274,7 @@ impl Owner {
             .fold(silent, |decision, id| decision.and_cancel(id, reason))
     }
 
-    /// Ends every own order of the pair that has outlived its time, whichever run placed it (behaviour.md 8.4).
+    /// Ends every own order of the pair that has outlived its time, whichever run placed it.
     fn cancel_aged(&mut self, now: Timestamp, out: &mut Outbox<StrategyEffect>) {
         let Some(desk) = &self.desk else {
             return;

@@ -1,4 +1,4 @@
-//! Every number a strategy uses, under the name of its configuration key (behaviour.md 2.7, 2.8).
+//! Every number a strategy uses, under the name of its configuration key (config/default.toml).
 
 use crate::intent::StrategyKind;
 use crate::money::Amount;

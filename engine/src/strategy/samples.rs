@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 /// Most marks that are kept: a day of seconds.
 pub const SAMPLES_MAX: usize = 86_400;
-/// A hole longer than this empties the ring, milliseconds (behaviour.md 6.1).
+/// A hole longer than this empties the ring, milliseconds.
 pub const HOLE_MS_MAX: i64 = 60_000;
 
 /// A ring of marks.

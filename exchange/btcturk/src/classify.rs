@@ -1,8 +1,8 @@
 //! What an answer to an order POST or DELETE proves.
 //!
 //! Order of judgement: HTTP status, then the refusal's name, then the shape of the body; the `success` flag and the
-//! numbers decide nothing, because both have lied (exchange-protocol.md 2.1, 7). Whatever is not documented is Unknown:
-//! an order that might exist is asked for, never sent again (reliability.md 3.5).
+//! numbers decide nothing, because both have lied (docs/EXCHANGE.md 2.1, 7). Whatever is not documented is Unknown:
+//! an order that might exist is asked for, never sent again (I2).
 
 use crate::rest::RATE_LIMIT_WAIT_MS;
 use crate::wire::{Envelope, Member, OrderAnswer};
@@ -15,7 +15,7 @@ pub const ORDER_BODY_BYTES_MAX: usize = 1 << 20;
 
 /// The refusals of an order that are documented or captured, by name. A name that is not here is Unknown.
 ///
-/// Source: reliability.md 3.5, exchange-protocol.md 7.
+/// Source: docs/EXCHANGE.md 7.
 pub const REFUSALS: [(&str, Refusal); 18] = [
     ("FAILED_MARKET_ORDER", Refusal::Other),
     ("FAILED_LIMIT_ORDER", Refusal::Other),
@@ -40,11 +40,11 @@ pub const REFUSALS: [(&str, Refusal); 18] = [
     ("ORDER_INSERT_BLOCKED", Refusal::InsertBlocked),
 ];
 
-/// Start of most authentication refusals (exchange-protocol.md 3.1).
+/// Start of most authentication refusals (docs/EXCHANGE.md 3.1).
 const UNAUTHORIZED_PREFIX: &str = "Unauthorized - ";
 /// Authentication refusals without that start.
 const UNAUTHORIZED_NAMES: [&str; 2] = ["Invalid Signature", "Headers are missing"];
-/// The name in the documented quota answer (exchange-protocol.md 8).
+/// The name in the documented quota answer (docs/EXCHANGE.md 8).
 const QUOTA_NAME: &str = "TOO_MANY_REQUESTS";
 /// Cancel refusals after which the order must be looked up: they prove nothing about it.
 const LOOK_UP_NAMES: [&str; 3] = [
@@ -94,7 +94,7 @@ pub fn cancel_reply(status: u16, retry_after_ms: Option<i64>, body: &[u8]) -> Ca
     }
 }
 
-/// Returns whether a message is a documented authentication refusal (exchange-protocol.md 3.1).
+/// Returns whether a message is a documented authentication refusal (docs/EXCHANGE.md 3.1).
 pub fn is_unauthorized(message: &str) -> bool {
     message.starts_with(UNAUTHORIZED_PREFIX) || UNAUTHORIZED_NAMES.contains(&message)
 }

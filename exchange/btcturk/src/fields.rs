@@ -36,14 +36,14 @@ pub(crate) fn asset(text: &str) -> Result<Asset, FieldError> {
     Asset::parse(text).map_err(|_| FieldError("asset"))
 }
 
-/// Reads `buy` and `sell` without regard to case (exchange-protocol.md 5.5).
+/// Reads `buy` and `sell` without regard to case (docs/EXCHANGE.md 5.5).
 pub(crate) fn side_of_word(text: &str) -> Option<Side> {
     [Side::Buy, Side::Sell]
         .into_iter()
         .find(|side| text.eq_ignore_ascii_case(side.as_str()))
 }
 
-/// Reads the numbers of exchange-protocol.md 10: 0 buy, 1 sell.
+/// Reads the numbers of docs/EXCHANGE.md 10: 0 buy, 1 sell.
 pub(crate) const fn side_of_code(code: i64) -> Option<Side> {
     match code {
         0 => Some(Side::Buy),
@@ -75,7 +75,7 @@ pub(crate) struct TradeText<'a> {
 }
 
 impl TradeText<'_> {
-    /// Normalises signs: quantity positive, paid fee and tax positive (exchange-protocol.md 5.6, D27).
+    /// Normalises signs: quantity positive, paid fee and tax positive (docs/EXCHANGE.md 5.6, D27).
     ///
     /// The size is `preciseAmount`, because `amount` has been seen rounded up. The word gives the side and the sign
     /// of the amount must agree; without a word the sign gives it.

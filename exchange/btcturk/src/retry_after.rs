@@ -14,7 +14,7 @@ const MONTHS: [&str; 12] = [
 /// Returns the wait in milliseconds, between [`RETRY_AFTER_MS_MIN`] and [`RETRY_AFTER_MS_MAX`].
 ///
 /// `None` where the header is absent or makes no sense (negative, a fraction, a date in the past): the caller then
-/// waits its own 60 s (reliability.md 6). `now` is the exchange's time, for the date form.
+/// waits its own 60 s, the longest documented block. `now` is the exchange's time, for the date form.
 pub fn retry_after_ms(header: Option<&str>, now: Timestamp) -> Option<i64> {
     let text = header?.trim();
     let wait_ms = if is_digits(text) {

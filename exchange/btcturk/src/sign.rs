@@ -11,14 +11,14 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// Header that carries the public key (exchange-protocol.md 3.1).
+/// Header that carries the public key (docs/EXCHANGE.md 3.1).
 pub const HEADER_PCK: &str = "X-PCK";
-/// Header that carries the stamp, Unix milliseconds (exchange-protocol.md 3.1).
+/// Header that carries the stamp, Unix milliseconds (docs/EXCHANGE.md 3.1).
 pub const HEADER_STAMP: &str = "X-Stamp";
-/// Header that carries the signature (exchange-protocol.md 3.1).
+/// Header that carries the signature (docs/EXCHANGE.md 3.1).
 pub const HEADER_SIGNATURE: &str = "X-Signature";
 
-/// Login window in milliseconds that is signed in place of a time (exchange-protocol.md 3.2).
+/// Login window in milliseconds that is signed in place of a time (docs/EXCHANGE.md 3.2).
 pub const LOGIN_NONCE: i64 = 3_000;
 
 /// Longest public key that is accepted; a GUID has 36 characters.
@@ -78,7 +78,7 @@ impl Signer {
         Ok(Self { key, secret })
     }
 
-    /// Signs one REST request; path, query and body are not part of the message (exchange-protocol.md 3.1).
+    /// Signs one REST request; path, query and body are not part of the message (docs/EXCHANGE.md 3.1).
     ///
     /// `stamp_ms` is the exchange's time in milliseconds, at most 5 s off.
     pub fn rest_headers(&self, stamp_ms: i64) -> RestHeaders {
@@ -89,7 +89,7 @@ impl Signer {
         }
     }
 
-    /// Makes the login frame: `publicKey + 3000` is signed, the time goes beside it (exchange-protocol.md 3.2).
+    /// Makes the login frame: `publicKey + 3000` is signed, the time goes beside it (docs/EXCHANGE.md 3.2).
     pub fn ws_login(&self, timestamp_ms: i64) -> LoginFrame {
         let signature = self.signature(LOGIN_NONCE);
         let login = crate::wire::LoginRequest {
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The example pair of exchange-protocol.md 3.1; its secret is the bytes 00 to 1f.
+    /// The example pair of docs/EXCHANGE.md 3.1; its secret is the bytes 00 to 1f.
     const KEY: &str = "11111111-2222-3333-4444-555555555555";
     const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
     const REST_SIGNATURE: &str = "uIbieNveCKUVO8fHeBoNZw1c/jcNOaLQ1L7hOQpYIQ4=";

@@ -15,9 +15,9 @@ use engine::time::Timestamp;
 
 /// Longest frame that is read; a full book has about 10 KiB.
 pub const FRAME_BYTES_MAX: usize = 1 << 20;
-/// Most levels a side; the exchange shows 100 (exchange-protocol.md 11.1).
+/// Most levels a side; the exchange shows 100 (docs/EXCHANGE.md 11.1).
 pub const LEVELS_MAX: usize = 1_000;
-/// Most trades in a list; the exchange shows 50 (exchange-protocol.md 10).
+/// Most trades in a list; the exchange shows 50 (docs/EXCHANGE.md 10).
 pub const TRADES_MAX: usize = 1_000;
 
 /// A frame and what was odd about it.
@@ -189,7 +189,7 @@ impl Tally {
         }
     }
 
-    /// Takes the pair from `PS`, or from `event` where `PS` is null (seen in April 2020, exchange-protocol.md 11.1).
+    /// Takes the pair from `PS`, or from `event` where `PS` is null (seen in April 2020, docs/EXCHANGE.md 11.1).
     fn pair(
         &mut self,
         pair: Option<&Text<'_>>,
@@ -356,7 +356,7 @@ fn book_channel(channel: Option<&Text<'_>>) -> Result<BookChannel, FieldError> {
         .ok_or(FieldError("channel"))
 }
 
-/// A 441 books nothing, so its amounts are not even read: they have been wrong (exchange-protocol.md 10).
+/// A 441 books nothing, so its amounts are not even read: they have been wrong (docs/EXCHANGE.md 10).
 fn order_match(body: &wire::OrderMatch<'_>) -> Frame {
     Frame::Private(PrivateEvent::Matched {
         order_id: OrderId(body.id.value()),
@@ -375,7 +375,7 @@ fn owned(text: Option<Text<'_>>) -> String {
     text.map(|text| text.0.into_owned()).unwrap_or_default()
 }
 
-/// A channel of exchange-protocol.md 9.1.
+/// A channel of docs/EXCHANGE.md 9.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Channel {
     /// One ticker a pair (402), or of all pairs (401).
@@ -418,7 +418,7 @@ pub enum Join {
     Leave,
 }
 
-/// Makes the frame that joins or leaves a channel of a pair (151, exchange-protocol.md 9.1).
+/// Makes the frame that joins or leaves a channel of a pair (151, docs/EXCHANGE.md 9.1).
 pub fn join(channel: Channel, symbol: Symbol, join: Join) -> String {
     wire::encode(&wire::Join {
         kind: wire::Kind,
@@ -449,7 +449,7 @@ pub struct AckSubject<'a> {
     pub event: &'a str,
 }
 
-/// Takes `join|obdiff:BTCTRY` apart; `None` for any other text. The form of a leave is a guess (exchange-protocol.md 10).
+/// Takes `join|obdiff:BTCTRY` apart; `None` for any other text. The form of a leave is a guess (docs/EXCHANGE.md 10).
 pub fn ack_subject(text: &str) -> Option<AckSubject<'_>> {
     let (verb, rest) = text.split_once('|')?;
     let (channel, event) = rest.split_once(':')?;

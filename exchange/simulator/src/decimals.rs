@@ -1,6 +1,6 @@
 //! How decimals look on the wire.
 //!
-//! The exchange writes the same number in different forms at different places (exchange-protocol.md 17.2(9));
+//! The exchange writes the same number in different forms at different places (docs/EXCHANGE.md 13.2);
 //! each form has one function here. No float is involved.
 
 use engine::money::{AMOUNT_DECIMALS, Amount, Price, Qty, UNIT_DECIMALS};
@@ -50,7 +50,7 @@ pub fn amount_padded(amount: Amount, decimals: u32) -> String {
 /// `per_million` of all levels.
 ///
 /// Which levels is a function of price and quantity, so that a removal repeats the text it came with.
-/// Source: exchange-protocol.md 14, captured amounts such as twelve decimals on a pair of scale eight.
+/// Source: docs/EXCHANGE.md 2.2, captured amounts such as twelve decimals on a pair of scale eight.
 pub fn level_qty(price: Price, qty: Qty, per_million: u32) -> String {
     let mut dice = engine::dice::Dice::new(
         price.units().unsigned_abs() ^ qty.units().unsigned_abs().rotate_left(29),

@@ -1,6 +1,6 @@
 //! Fee, tax and reservation, in integers.
 //!
-//! Fee and tax are charged in quote, each rounded down to eight decimals (exchange-protocol.md 17.5). The rule is
+//! Fee and tax are charged in quote, each rounded down to eight decimals (docs/EXCHANGE.md 6.2). The rule is
 //! documented as price x quantity x (1 + taker fee); what is locked here also covers the tax, so that a fill can
 //! always be paid.
 

@@ -1,6 +1,6 @@
 //! Judges the text of an order before it is accepted: the first fault found decides.
 //!
-//! The order of the checks is that of exchange-protocol.md 17.2(8), rows 3 to 8; funds (row 10) are the exchange's
+//! The order of the checks is that of docs/EXCHANGE.md 13.1, rows 3 to 8; funds (row 10) are the exchange's
 //! business, quota and credentials were judged before. Clients dispatch on the name, numbers have changed over time.
 
 use crate::market::pair::{Pair, PairIndex};
@@ -9,7 +9,7 @@ use engine::ids::Symbol;
 use engine::market::Side;
 use engine::money::{Amount, Price, Qty};
 
-/// Digits before the point of a number in a request (exchange-protocol.md 5.2).
+/// Digits before the point of a number in a request (docs/EXCHANGE.md 5.2).
 const INTEGER_DIGITS_MAX: usize = 12;
 /// Digits behind it.
 const FRACTION_DIGITS_MAX: usize = 16;
@@ -22,7 +22,7 @@ pub const BAND_FACTOR: i64 = 10;
 /// Reach of a market order from the best price, in percent.
 const MARKET_BAND_PERCENT: i64 = 5;
 
-/// Why an order or a cancel was refused, by the documented name (exchange-protocol.md 7).
+/// Why an order or a cancel was refused, by the documented name (docs/EXCHANGE.md 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Refused {
     /// A field is missing or malformed.
@@ -163,7 +163,7 @@ pub struct Prices {
 /// Judges an order.
 ///
 /// # Errors
-/// The first fault in the order of exchange-protocol.md 17.2(8).
+/// The first fault in the order of docs/EXCHANGE.md 13.1.
 pub fn judge(
     request: &OrderRequest,
     pairs: &[Pair],

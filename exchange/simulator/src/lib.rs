@@ -2,7 +2,7 @@
 //!
 //! [`exchange`] is the pure matching core, driven in virtual time. [`venue`] puts REST, sessions, quotas and faults
 //! around it, still without a socket. [`server`] alone knows tokio: it moves bytes between sockets and a venue.
-//! Nothing here was measured on the real exchange; every choice names its source in exchange-protocol.md.
+//! Nothing here was measured on the real exchange; every choice names its source in docs/EXCHANGE.md.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::missing_errors_doc)]
 #![deny(

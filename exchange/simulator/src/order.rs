@@ -1,6 +1,6 @@
 //! Orders and fills of accounts, as the exchange keeps them.
 //!
-//! Every change of an order is kept with its time, because lists show the past (exchange-protocol.md 5.5).
+//! Every change of an order is kept with its time, because lists show the past (docs/EXCHANGE.md 5.5).
 
 use crate::fees::Role;
 use crate::ledger::{AccountIndex, Charges};
@@ -28,7 +28,7 @@ impl Method {
         }
     }
 
-    /// Returns the number used in events (exchange-protocol.md 10).
+    /// Returns the number used in events (docs/EXCHANGE.md 10).
     pub const fn number(self) -> u8 {
         match self {
             Self::Limit => 0,
@@ -88,7 +88,7 @@ pub struct Version {
 pub enum Size {
     /// A quantity of the base.
     Base(Qty),
-    /// A quote value to spend: market buys (exchange-protocol.md 5.2).
+    /// A quote value to spend: market buys (docs/EXCHANGE.md 5.2).
     Quote(Amount),
 }
 

@@ -1,6 +1,6 @@
 //! The switches of the simulated exchange: what it does where the real one is unknown, and how often it fails.
 //!
-//! Built in is one profile, `faithful`: every switch at the default of exchange-protocol.md 17.3 to 17.8 and no
+//! Built in is one profile, `faithful`: every switch at the default of docs/EXCHANGE.md 13.4 and no
 //! faults. A switch is addressed by its dotted name; for faults the part before the dot may be left out.
 
 use engine::dice::Dice;

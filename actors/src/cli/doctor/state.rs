@@ -19,7 +19,7 @@ const OPEN_BITS: u32 = 0o077;
 /// Longest journal that is copied to be checked.
 const COPY_BYTES_MAX: u64 = 2 << 30;
 
-/// An existing file is a latch, whatever is in it; one that cannot be looked at counts as set (behaviour.md 1.5).
+/// An existing file is a latch, whatever is in it; one that cannot be looked at counts as set.
 pub(super) fn kill_latch(facts: &Facts, _: &Loaded) -> Finding {
     let path = facts.state_dir.join(KILL_LATCH);
     match path.symlink_metadata() {
@@ -84,8 +84,8 @@ pub(super) fn journal(facts: &Facts, loaded: &Loaded) -> Finding {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return missing(&path, venue),
         Err(error) => return unusable(&path, &StoreError::Io(error)),
     };
-    if let Some(pid) = facts.host.holder(meta.ino()) {
-        return Finding::ok(format!("in use by process {pid}"));
+    if let Some(holder) = facts.host.holder(meta.ino()) {
+        return Finding::ok(format!("in use by {holder}"));
     }
     if meta.len() > COPY_BYTES_MAX {
         let detail = format!("{} is too long to be checked here", path.display());

@@ -40,7 +40,7 @@ const VALUE_PER_MINUTE: i64 = 500_000;
 /// Loss of a day at which nothing new is bought.
 const DAILY_LOSS_MAX: i64 = 5_000;
 
-/// Fees in parts per million of the value (exchange-protocol.md 17.5), tax as a share of the fee.
+/// Fees in parts per million of the value (docs/EXCHANGE.md 6.2), tax as a share of the fee.
 const FEE_MAKER_PPM: i64 = 500;
 const FEE_TAKER_PPM: i64 = 900;
 const TAX_OF_FEE_BPS: i64 = 2_000;

@@ -21,7 +21,7 @@ struct Known {
     quote: &'static str,
     qty_scale: u32,
     price_scale: u32,
-    /// False: prices are whole numbers whatever the scale says (exchange-protocol.md 4.2).
+    /// False: prices are whole numbers whatever the scale says (docs/EXCHANGE.md 4.2).
     has_fraction: bool,
     tick: &'static str,
     value_min: &'static str,

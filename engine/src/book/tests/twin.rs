@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 proptest! {
     /// The naive twin keeps the exchange's deep book and publishes differences of its visible window,
-    /// as exchange-protocol.md 11.1 says; the book must equal the window after every frame.
+    /// as docs/EXCHANGE.md 11.1 says; the book must equal the window after every frame.
     #[test]
     fn a_book_follows_the_visible_window_of_a_deep_one(
         moves in prop::collection::vec((any::<bool>(), 1i64..150, 0i64..4), 1..100),

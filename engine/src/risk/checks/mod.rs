@@ -1,4 +1,4 @@
-//! The ordered checks: one function each, stopped at the first that refuses (behaviour.md 7.1).
+//! The ordered checks: one function each, stopped at the first that refuses.
 //!
 //! A check sees the gate as it stands, every earlier approval included. Two of them change the wish: the grid makes
 //! it fit, the order cap makes it smaller and puts it on the grid again.

@@ -1,7 +1,7 @@
-//! Answers about the account: balances, orders, trades (exchange-protocol.md 5).
+//! Answers about the account: balances, orders, trades (docs/EXCHANGE.md 5).
 //!
 //! Lists of orders and trades are evidence, so one row that cannot be read fails the whole read: a list that hides a
-//! row must never pass for a complete one (reliability.md 3.4). An odd asset, in contrast, hides no other.
+//! row must never pass for a complete one (I4). An odd asset, in contrast, hides no other.
 
 use super::public::each;
 use super::reply::{ReadError, Reply, Rows};
@@ -119,7 +119,7 @@ fn limit_price(row: &wire::Order) -> Result<Price, FieldError> {
     }
 }
 
-/// Maps the four documented words (exchange-protocol.md 5.5); `Closed` is filled (D26).
+/// Maps the four documented words (docs/EXCHANGE.md 5.5); `Closed` is filled (D26).
 fn status(word: &str) -> RowStatus {
     const WORDS: [(&str, RowStatus); 4] = [
         ("Untouched", RowStatus::Untouched),

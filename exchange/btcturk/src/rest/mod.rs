@@ -1,7 +1,7 @@
 //! REST: what may be asked, and what the answers to questions say.
 //!
 //! Answers to an order POST and DELETE are judged in [`crate::classify`], because there the question is what an answer
-//! proves. Here a failed read is only a failed read; it is never evidence of absence (reliability.md 3.5).
+//! proves. Here a failed read is only a failed read; it is never evidence of absence (I4).
 
 pub mod request;
 

@@ -1,4 +1,4 @@
-//! Answers to public questions: time, rules, books, tickers (exchange-protocol.md 4).
+//! Answers to public questions: time, rules, books, tickers (docs/EXCHANGE.md 4).
 
 use super::reply::{ReadError, Reply, Rows, Skipped};
 use crate::fields::{self, FieldError};

@@ -1,4 +1,4 @@
-//! The exchange's request quotas as data (exchange-protocol.md 8). Who counts and waits is decided elsewhere.
+//! The exchange's request quotas as data (docs/EXCHANGE.md 8). Who counts and waits is decided elsewhere.
 
 /// Requests that share quotas. Each is counted by itself; insert and cancel are apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,7 +58,7 @@ const fn per_second(count: u32) -> Quota {
 
 /// Returns the quotas of a group; all of them bind.
 ///
-/// Source: exchange-protocol.md 8 (one source; order POST and DELETE confirmed). `Public` has no documented quota:
+/// Source: docs/EXCHANGE.md 8 (one source; order POST and DELETE confirmed). `Public` has no documented quota:
 /// 60 a minute is ours.
 pub const fn quota(group: Group) -> &'static [Quota] {
     match group {

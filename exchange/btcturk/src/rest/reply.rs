@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 pub const BODY_BYTES_MAX: usize = 8 << 20;
 /// Longest name of a refusal that is kept.
 pub const NAME_LEN_MAX: usize = 64;
-/// Wait after a 429 that does not say how long (exchange-protocol.md 8: a block lasts up to a minute).
+/// Wait after a 429 that does not say how long (docs/EXCHANGE.md 8: a block lasts up to a minute).
 pub const RATE_LIMIT_WAIT_MS: i64 = 60_000;
 
-/// The name that says there is no such order (exchange-protocol.md 5.4).
+/// The name that says there is no such order (docs/EXCHANGE.md 5.4).
 pub(crate) const ORDER_NOT_FOUND: &str = "Order not found";
 const UNDER_MAINTENANCE: &str = "SYSTEM_UNDER_MAINTENANCE";
 

@@ -9,9 +9,9 @@ use engine::market::Side;
 use engine::money::{Price, Qty};
 use engine::time::Timestamp;
 
-/// Rows of one page of `allOrders`: the documented maximum (exchange-protocol.md 5.5).
+/// Rows of one page of `allOrders`: the documented maximum (docs/EXCHANGE.md 5.5).
 pub const ORDERS_PAGE_ROWS: u32 = 1_000;
-/// Levels a side that the REST book gives at most (exchange-protocol.md 4.4).
+/// Levels a side that the REST book gives at most (docs/EXCHANGE.md 4.4).
 pub const BOOK_LEVELS: u32 = 100;
 
 /// The method of a request.
@@ -92,7 +92,7 @@ pub fn exchange_info() -> Request {
     Request::get(Group::Public, "/api/v2/server/exchangeinfo", Vec::new())
 }
 
-/// Asks for the book of a pair; the answer may be a second or two old (exchange-protocol.md 4.4).
+/// Asks for the book of a pair; the answer may be a second or two old (docs/EXCHANGE.md 4.4).
 pub fn order_book(symbol: Symbol) -> Request {
     let query = vec![
         ("pairSymbol", symbol.to_string()),
@@ -120,14 +120,16 @@ pub fn balances() -> Request {
     Request::get(Group::Balances, "/api/v1/users/balances", Vec::new())
 }
 
-/// Asks for the open orders of all pairs: without a pair the list holds them all (exchange-protocol.md 5.5).
+/// Asks for the open orders of all pairs: without a pair the list holds them all (docs/EXCHANGE.md 5.5).
 pub fn open_orders() -> Request {
     Request::get(Group::OrderLists, "/api/v1/openOrders", Vec::new())
 }
 
-/// Asks for one page of a pair's orders since a moment, newest first. The first page is 1 (#563, one source).
+/// Asks for one page of a pair's orders since a moment, newest first. The first page is 1 (BTCTrader/broker-api-docs
+/// issue 563, one source).
 ///
-/// `startTime` is in **seconds** (#494, #543); were it milliseconds, the answer would hold more, never less.
+/// `startTime` is in **seconds** (BTCTrader/broker-api-docs issues 494 and 543); were it milliseconds, the answer
+/// would hold more, never less.
 pub fn all_orders(symbol: Symbol, since: Timestamp, page: u32) -> Request {
     let query = vec![
         ("pairSymbol", symbol.to_string()),
@@ -138,7 +140,7 @@ pub fn all_orders(symbol: Symbol, since: Timestamp, page: u32) -> Request {
     Request::get(Group::OrderLists, "/api/v1/allOrders", query)
 }
 
-/// Asks for the account's trades since a moment, of all pairs; `startDate` is in milliseconds (exchange-protocol.md 5.6).
+/// Asks for the account's trades since a moment, of all pairs; `startDate` is in milliseconds (docs/EXCHANGE.md 5.6).
 pub fn own_trades(since: Timestamp) -> Request {
     let query = vec![("startDate", since.ms().to_string())];
     Request::get(Group::OwnTrades, "/api/v1/users/transactions/trade", query)
@@ -158,7 +160,7 @@ pub fn order(id: OrderId) -> Request {
 /// Submits a limit order.
 ///
 /// Price and quantity are written as text without trailing zeros, since `604560.0` has been refused
-/// (exchange-protocol.md 5.2, #449). The client id goes into `newOrderClientId`, the documented member.
+/// (docs/EXCHANGE.md 5.2). The client id goes into `newOrderClientId`, the documented member.
 ///
 /// # Panics
 /// Never: the body holds texts only, and every text can be written as JSON.
@@ -183,7 +185,7 @@ pub fn submit(client_id: &str, symbol: Symbol, side: Side, price: Price, qty: Qt
     }
 }
 
-/// Asks for a cancel. The id goes into the query and nowhere else: in a body it is ignored (exchange-protocol.md 5.3).
+/// Asks for a cancel. The id goes into the query and nowhere else: in a body it is ignored (docs/EXCHANGE.md 5.3).
 pub fn cancel(id: OrderId) -> Request {
     Request {
         method: Method::Delete,

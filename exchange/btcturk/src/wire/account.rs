@@ -1,4 +1,4 @@
-//! Private REST payloads: balances, orders, trades of the account (exchange-protocol.md 5).
+//! Private REST payloads: balances, orders, trades of the account (docs/EXCHANGE.md 5).
 
 use super::lenient::{Digits, Id, Money, Stamp};
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ pub struct OrderRequest {
     /// The client id: the documented name, at most 50 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_order_client_id: Option<String>,
-    /// The name that two clients use by mistake; read by the simulator, never sent (exchange-protocol.md 5.2).
+    /// The name that two clients use by mistake; read by the simulator, never sent (docs/EXCHANGE.md 5.2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_client_order_id: Option<String>,
     /// `limit`, `market`, `stoplimit` or `stopmarket`.

@@ -1,4 +1,4 @@
-//! Order book frames: the full window (431) and the difference of two windows (432), exchange-protocol.md 11.
+//! Order book frames: the full window (431) and the difference of two windows (432), docs/EXCHANGE.md 11.
 //!
 //! Levels are pairs of texts; what a change means for a held book is decided in the engine.
 

@@ -1,4 +1,4 @@
-//! What every enveloped REST answer has around its payload (exchange-protocol.md 2.1), and the quota refusal (8).
+//! What every enveloped REST answer has around its payload (docs/EXCHANGE.md 2.1), and the quota refusal (8).
 
 use super::lenient::Code;
 use super::member::Member;
@@ -53,7 +53,7 @@ impl<T> Envelope<T> {
     }
 }
 
-/// The body of a 429 (exchange-protocol.md 8; the newer form).
+/// The body of a 429 (docs/EXCHANGE.md 8; the newer form).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaRefusal {
     /// `TOO_MANY_REQUESTS`.

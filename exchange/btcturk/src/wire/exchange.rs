@@ -1,4 +1,4 @@
-//! Public REST payloads: time, rules, tickers, books, trades, candles (exchange-protocol.md 4).
+//! Public REST payloads: time, rules, tickers, books, trades, candles (docs/EXCHANGE.md 4).
 
 use super::lenient::{Digits, Id, Money, Stamp};
 use serde::{Deserialize, Serialize};

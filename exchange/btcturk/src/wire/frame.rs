@@ -1,4 +1,4 @@
-//! The two-element array around every WebSocket message, `[type, {...}]` (exchange-protocol.md 9).
+//! The two-element array around every WebSocket message, `[type, {...}]` (docs/EXCHANGE.md 9).
 //!
 //! Element 0 decides how element 1 is read, in one pass over the text; the inner `type` decides nothing.
 

@@ -185,7 +185,7 @@ macro_rules! digits_of_engine_types {
 
 digits_of_engine_types!(Price, Qty, Amount);
 
-/// A 64-bit number of an order or a trade, as a number or as text (exchange-protocol.md 2.2).
+/// A 64-bit number of an order or a trade, as a number or as text (docs/EXCHANGE.md 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Id {
     /// Came as a number.
@@ -212,7 +212,7 @@ impl Serialize for Id {
     }
 }
 
-/// A moment in milliseconds, as a whole number, a number with a point, or text (exchange-protocol.md 2.2).
+/// A moment in milliseconds, as a whole number, a number with a point, or text (docs/EXCHANGE.md 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
     /// Came as a whole number.
@@ -245,7 +245,7 @@ impl Serialize for Stamp {
     }
 }
 
-/// The `code` of an answer: a number, or the name again (exchange-protocol.md 2.1).
+/// The `code` of an answer: a number, or the name again (docs/EXCHANGE.md 2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Code {
     /// The usual form.
@@ -330,7 +330,7 @@ impl<'de> Deserialize<'de> for Code {
 }
 
 /// The inner `type` member of a frame: written as `N`, ignored when read, because element 0 decides
-/// (exchange-protocol.md 9).
+/// (docs/EXCHANGE.md 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Kind<const N: u16>;
 

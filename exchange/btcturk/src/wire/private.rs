@@ -1,4 +1,4 @@
-//! Private frames: login result, balance hint, own trades, order events (exchange-protocol.md 10 and 12).
+//! Private frames: login result, balance hint, own trades, order events (docs/EXCHANGE.md 10 and 12).
 
 use super::lenient::{Digits, Id, Kind, Stamp, Text};
 use serde::{Deserialize, Serialize};
@@ -176,7 +176,7 @@ pub struct OrderChange<'a, const N: u16> {
     /// Unfilled part at the time of the request.
     #[serde(rename = "numLeft", borrow)]
     pub left: Text<'a>,
-    /// Opaque; never computed with (exchange-protocol.md 10).
+    /// Opaque; never computed with (docs/EXCHANGE.md 10).
     #[serde(
         rename = "denomLeft",
         borrow,

@@ -1,4 +1,4 @@
-//! Captured REST answers, C-20 to C-33 of exchange-protocol.md 18.2. Row numbers are lines of `rest_samples.ndjson`.
+//! Captured REST answers, C-20 to C-33 of docs/INVARIANTS.md. Row numbers are lines of `rest_samples.ndjson`.
 
 use super::*;
 use btcbot_btcturk::classify::{cancel_reply, submit_outcome};

@@ -1,4 +1,4 @@
-//! Captured frames, C-01 to C-17 of exchange-protocol.md 18.1. Row numbers are lines of `ws_frames.ndjson`.
+//! Captured frames, C-01 to C-17 of docs/INVARIANTS.md. Row numbers are lines of `ws_frames.ndjson`.
 
 use super::*;
 use btcbot_btcturk::wire::ServerFrame;

@@ -1,4 +1,4 @@
-//! Golden answers to an order POST and DELETE: the outcome table of reliability.md 3.5, row by row.
+//! Golden answers to an order POST and DELETE: the outcome table of docs/EXCHANGE.md 7.2, row by row.
 
 use super::*;
 use btcbot_btcturk::classify::{REFUSALS, cancel_reply, submit_outcome};

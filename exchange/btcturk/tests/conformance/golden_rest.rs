@@ -1,4 +1,4 @@
-//! Golden answers to reads: every payload, every trap of exchange-protocol.md 18.2.
+//! Golden answers to reads: every payload, every trap of docs/EXCHANGE.md 4 and 5.
 
 use super::*;
 use btcbot_btcturk::rest::quota::{Group, Quota, quota};

@@ -1,4 +1,4 @@
-//! Golden frames: every message type, every trap of exchange-protocol.md 18.1.
+//! Golden frames: every message type, every trap of docs/EXCHANGE.md 9 to 12.
 
 use super::*;
 use btcbot_btcturk::ws::{

@@ -1,4 +1,4 @@
-//! Conformance of the codec (exchange-protocol.md 18.1 to 18.3).
+//! Conformance of the codec (docs/INVARIANTS.md, the rules C-01 to C-45).
 //!
 //! Golden rows are ours: written by hand in the documented shapes, one for each message type and each trap. Captured
 //! rows are read from `../shared/data`, where that folder exists; where it does not, a test says that it was skipped.

@@ -1,7 +1,7 @@
 //! The door: orders and cancels are accepted or refused here, and carried out later.
 //!
 //! An acceptance only reserves the funds and gives a number; the book is reached after a delay, and a cancel takes
-//! effect after one too (exchange-protocol.md 5.2, 5.3).
+//! effect after one too (docs/EXCHANGE.md 5.2, 5.3).
 
 use super::agenda::Due;
 use super::{CLIENT_IDS_COUNTED_MAX, Exchange, ORDERS_KEPT_MAX};
@@ -34,7 +34,7 @@ impl Exchange {
     /// Judges an order; an accepted one has its funds reserved and reaches the book later.
     ///
     /// # Errors
-    /// The first fault in the order of exchange-protocol.md 17.2(8), rows 3 to 10.
+    /// The first fault in the order of docs/EXCHANGE.md 13.1, rows 3 to 10.
     pub fn submit(
         &mut self,
         now: Timestamp,

@@ -11,7 +11,7 @@ use engine::market::{BookChannel, BookDiff, BookFull, Level, PublicTrade, Side};
 use engine::money::{Price, Qty};
 use engine::time::Timestamp;
 
-/// Largest step of a book's change number from one frame to the next (exchange-protocol.md 11.3).
+/// Largest step of a book's change number from one frame to the next (docs/EXCHANGE.md 11.1).
 const CHANGE_STEP_MAX: i64 = 9;
 
 /// Something that happened.
@@ -74,7 +74,7 @@ pub struct TickerRow {
     pub average: Price,
 }
 
-/// What an account's stream says (exchange-protocol.md 12).
+/// What an account's stream says (docs/EXCHANGE.md 12).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PrivateEvent {
     /// 451: an order is in the book.

@@ -30,13 +30,13 @@ use engine::money::{Amount, Price, Qty};
 use engine::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 
-/// First order number; numbers rise over all pairs (exchange-protocol.md 17.2(7)).
+/// First order number; numbers rise over all pairs (docs/EXCHANGE.md 13.3).
 const ORDER_ID_FIRST: i64 = 27_000_000_000;
 /// First trade number: 19 digits.
 const TRADE_ID_FIRST: i64 = 1_181_163_798_924_649_598;
 /// Largest step from one trade number to the next.
 const TRADE_ID_STEP_MAX: i64 = 900;
-/// Public trades kept per pair; the oldest is dropped (exchange-protocol.md 4.5: 50 are shown).
+/// Public trades kept per pair; the oldest is dropped (docs/EXCHANGE.md 4.5: 50 are shown).
 pub const TRADES_SHOWN: usize = 50;
 /// Orders of accounts that are kept; beyond it the oldest finished one is forgotten.
 pub const ORDERS_KEPT_MAX: usize = 100_000;

@@ -1,7 +1,7 @@
 //! Lists as clients see them: a little in the past, and never further back than they have seen before.
 //!
 //! The truth is in [`Exchange::orders`], [`Exchange::fills`] and [`Exchange::ledger`]; these are the lagging views
-//! behind the REST lists (exchange-protocol.md 5.5, 5.6, 17.4).
+//! behind the REST lists (docs/EXCHANGE.md 5.5, 5.6, 13.4).
 
 use super::Exchange;
 use crate::ledger::{AccountIndex, Balances};

@@ -1,7 +1,7 @@
 //! One pair's order book: price-time priority, exact quantities.
 //!
 //! Holds who rests where and how much is left; what an order costs is the ledger's business. Within a price the
-//! first in is the first out (exchange-protocol.md 6, one maintainer's answer).
+//! first in is the first out (docs/EXCHANGE.md 6.1, one maintainer's answer).
 
 use crate::ledger::AccountIndex;
 use engine::ids::OrderId;

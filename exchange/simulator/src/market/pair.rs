@@ -1,6 +1,6 @@
 //! The pairs of the exchange: their rules, as exchangeinfo shows them, and where their price starts.
 //!
-//! Rules in the style of 2022 (exchange-protocol.md 4.2, 17.2(10)). The tick is shown but not enforced, as on
+//! Rules in the style of 2022 (docs/EXCHANGE.md 4.2, 13.3). The tick is shown but not enforced, as on
 //! the real exchange. Ids of ETHTRY and SOLTRY and all starting prices are this simulator's own.
 
 use engine::ids::{Asset, Symbol};

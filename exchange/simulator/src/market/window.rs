@@ -1,6 +1,6 @@
 //! The visible window of a book, and the difference of two windows.
 //!
-//! A difference is that of the best hundred levels a side, not of the whole book (exchange-protocol.md 11.1): what
+//! A difference is that of the best hundred levels a side, not of the whole book (docs/EXCHANGE.md 11.1): what
 //! is pushed out leaves with the amount it held, and what moves up from the depth enters.
 
 use super::book::Book;

@@ -1,4 +1,4 @@
-//! Private endpoints: balances, orders, lists, transactions (exchange-protocol.md 5).
+//! Private endpoints: balances, orders, lists, transactions (docs/EXCHANGE.md 5).
 
 use super::frames::signed_qty;
 use super::reply::{RestReply, Success};

@@ -1,6 +1,6 @@
 //! Who is asking: keys, stamps and signatures, and the block of an address that keeps failing.
 //!
-//! Each cause has its own text, always with code 1037 (exchange-protocol.md 17.3). Secrets live in the signers.
+//! Each cause has its own text, always with code 1037 (docs/EXCHANGE.md 3.1). Secrets live in the signers.
 
 use crate::ledger::AccountIndex;
 use crate::profile::Profile;
@@ -154,7 +154,7 @@ impl Doorman {
     ) -> Result<AccountIndex, Unauthorized> {
         let account = self.account_of(key).ok_or(Unauthorized::Key)?;
         let in_window = now.ms().abs_diff(timestamp_ms) <= nonce.max(0).unsigned_abs();
-        // A time in place of the window is refused (exchange-protocol.md 3.2), however right its signature is.
+        // A time in place of the window is refused (docs/EXCHANGE.md 3.2), however right its signature is.
         let is_window = nonce <= LOGIN_WINDOW_MS_MAX;
         if !in_window || !is_window || !self.signers[account.0].verify_login(nonce, signature) {
             return Err(Unauthorized::Request);

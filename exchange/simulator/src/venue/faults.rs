@@ -1,6 +1,6 @@
 //! Failures that were asked for: what a request or a connection draws.
 //!
-//! Rates are per opportunity (exchange-protocol.md 17.9); a fault never changes what the market does.
+//! Rates are per opportunity (docs/EXCHANGE.md 13.5); a fault never changes what the market does.
 
 use super::sessions::Cut;
 use super::{FAULT_BEAT_MS, Venue};

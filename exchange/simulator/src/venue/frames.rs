@@ -1,4 +1,4 @@
-//! Puts events into frames, with the decimals of each place (exchange-protocol.md 10, 17.2(9)).
+//! Puts events into frames, with the decimals of each place (docs/EXCHANGE.md 10, 13.2).
 //!
 //! The shapes are btcturk's wire structs; the values and their text forms are decided here.
 
@@ -17,7 +17,7 @@ use btcturk::wire::{
 use engine::market::{BookChannel, BookDiff, BookFull, ChangeKind, LevelChange, PublicTrade, Side};
 use engine::money::{Amount, BPS_PER_ONE, Price, Qty};
 
-/// Version of the greeting (exchange-protocol.md 9).
+/// Version of the greeting (docs/EXCHANGE.md 9).
 const VERSION: &str = "6.0.0";
 /// Oldest version that is still served.
 const VERSION_MIN: &str = "2.3.0";

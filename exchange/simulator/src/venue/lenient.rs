@@ -1,6 +1,6 @@
 //! Makes strict JSON out of what the exchange accepts besides: unquoted keys and single quotes.
 //!
-//! Only for frames of clients (exchange-protocol.md 9, one source). Strict JSON passes unchanged.
+//! Only for frames of clients (docs/EXCHANGE.md 9, one source). Strict JSON passes unchanged.
 
 /// Longest client frame that is read.
 pub const CLIENT_FRAME_LEN_MAX: usize = 16_384;

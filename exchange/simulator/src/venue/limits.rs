@@ -1,4 +1,4 @@
-//! Quotas: how often each endpoint may be asked, and what happens above it (exchange-protocol.md 8).
+//! Quotas: how often each endpoint may be asked, and what happens above it (docs/EXCHANGE.md 8).
 //!
 //! Fixed windows that start with their first request; over-quota is refused for the length of the window. Refused
 //! requests use up no quota. Insert and cancel are counted apart.

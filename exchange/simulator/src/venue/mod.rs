@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Public key of the example account (exchange-protocol.md 3.1); not a key of the live exchange.
+/// Public key of the example account (docs/EXCHANGE.md 3.1); not a key of the live exchange.
 pub const EXAMPLE_KEY: &str = "11111111-2222-3333-4444-555555555555";
 /// Its secret: bytes 0 to 31.
 pub const EXAMPLE_SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -168,7 +168,7 @@ impl Venue {
         self.roll_connection_faults(now);
     }
 
-    /// Opens a connection: 15 a minute and address, else 429 for a minute (exchange-protocol.md 8).
+    /// Opens a connection: 15 a minute and address, else 429 for a minute (docs/EXCHANGE.md 8).
     ///
     /// # Errors
     /// Too many handshakes, no room, or maintenance.
@@ -221,7 +221,7 @@ impl Venue {
         self.sessions.cut_reason(id)
     }
 
-    /// Reads a frame of a client. Unreadable and unknown frames are ignored (exchange-protocol.md 9).
+    /// Reads a frame of a client. Unreadable and unknown frames are ignored (docs/EXCHANGE.md 9).
     pub fn receive(&mut self, now: Timestamp, id: ConnectionId, text: &str) {
         self.advance(now);
         let per_second = self.exchange.profile().ws_messages_per_s;

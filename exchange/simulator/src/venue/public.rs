@@ -1,4 +1,4 @@
-//! Public endpoints: time, rules, ticker, order book, trades (exchange-protocol.md 4).
+//! Public endpoints: time, rules, ticker, order book, trades (docs/EXCHANGE.md 4).
 
 use super::frames::{percent, price_change};
 use super::reply::{RestReply, Success};
@@ -197,7 +197,7 @@ fn rest_ticker(pair: &Pair, row: &TickerRow) -> RestTicker {
     }
 }
 
-/// The order book as the server remembers it for about a second (exchange-protocol.md 4.4).
+/// The order book as the server remembers it for about a second (docs/EXCHANGE.md 4.4).
 #[derive(Clone, Debug)]
 pub struct CachedBook {
     pair: PairIndex,

@@ -1,4 +1,4 @@
-//! Answers: envelope, error bodies, quota refusal (exchange-protocol.md 2, 8).
+//! Answers: envelope, error bodies, quota refusal (docs/EXCHANGE.md 2, 8).
 
 use super::auth::Unauthorized;
 use super::limits::{OverQuota, Who};
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// Page behind a gateway error.
 const HTML_502: &str = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>";
-/// Code of every 401 (exchange-protocol.md 3.1).
+/// Code of every 401 (docs/EXCHANGE.md 3.1).
 const CODE_UNAUTHORIZED: i64 = 1037;
 /// Code of an unknown order in a single query.
 const CODE_ORDER_NOT_FOUND: i64 = 1152;
@@ -47,7 +47,7 @@ pub struct RestReply {
     pub delay_ms: i64,
     /// Whether it is sent at all.
     pub fate: Fate,
-    /// The connection ends after it (exchange-protocol.md 8, one capture).
+    /// The connection ends after it (docs/EXCHANGE.md 8, one capture).
     pub closes: bool,
     /// The order that was accepted, whatever the answer says.
     pub accepted: Option<OrderId>,
@@ -127,7 +127,7 @@ impl RestReply {
         Self::json(status, &refusal(message, i64::from(status)))
     }
 
-    /// Errors whose code is a string equal to the message (exchange-protocol.md 2.1).
+    /// Errors whose code is a string equal to the message (docs/EXCHANGE.md 2.1).
     pub(super) fn named(status: u16, name: &str) -> Self {
         Self::json(
             status,

@@ -1,6 +1,6 @@
 //! One REST request from arrival to answer: faults, quota, credentials, route.
 //!
-//! The order of the checks is that of exchange-protocol.md 17.2(8). Paths are matched without regard to case,
+//! The order of the checks is that of docs/EXCHANGE.md 13.1. Paths are matched without regard to case,
 //! unknown query parameters are ignored.
 
 use super::auth::Credentials;
@@ -310,7 +310,7 @@ impl Venue {
     }
 }
 
-/// The id counts only in the query; one in the body is not seen (exchange-protocol.md 5.3).
+/// The id counts only in the query; one in the body is not seen (docs/EXCHANGE.md 5.3).
 fn cancel(
     exchange: &mut crate::exchange::Exchange,
     now: Timestamp,
