@@ -115,20 +115,28 @@ impl Host {
         }
     }
 
-    /// Returns the process that holds a lock on the file with this inode.
+    /// Returns who holds a lock on the file with this inode.
     ///
     /// Reading the kernel's list instead of trying the lock: a trial could make a bot that starts at the same moment
     /// believe that another one runs.
-    pub(super) fn holder(&self, inode: u64) -> Option<i64> {
+    pub(super) fn holder(&self, inode: u64) -> Option<String> {
         self.locks.lines().find_map(|line| {
             let fields: Vec<&str> = line.split_ascii_whitespace().collect();
             let place = fields
                 .iter()
                 .find(|field| field.matches(':').count() == 2)?;
             let held: u64 = place.rsplit(':').next()?.parse().ok()?;
-            let pid = fields.get(4)?.parse().ok()?;
-            (held == inode && fields.get(1) != Some(&"->")).then_some(pid)
+            let is_held = held == inode && fields.get(1) != Some(&"->");
+            is_held.then(|| holder_name(fields.get(4).copied()))
         })
+    }
+}
+
+/// A lock of an open file description, as the journal's, has no process: the kernel shows -1.
+fn holder_name(pid: Option<&str>) -> String {
+    match pid.and_then(|pid| pid.parse::<u32>().ok()) {
+        Some(pid) => format!("process {pid}"),
+        None => "another process".to_owned(),
     }
 }
 
@@ -150,6 +158,9 @@ mod tests {
         let look = || Host::look(Path::new("/"));
         assert_eq!(look().holder(inode), None);
         file.lock().expect("nobody holds it");
-        assert_eq!(look().holder(inode), Some(i64::from(std::process::id())));
+        assert_eq!(
+            look().holder(inode),
+            Some(format!("process {}", std::process::id()))
+        );
     }
 }

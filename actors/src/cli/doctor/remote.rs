@@ -215,8 +215,8 @@ pub(super) fn running(facts: &Facts, loaded: &Loaded, probe: &Probe) -> Finding 
     let lock = facts.state_dir.join(LOCK_NAME).metadata();
     let holder = lock.ok().and_then(|meta| facts.host.holder(meta.ino()));
     match (holder, probe.plane(&url, "/livez")) {
-        (Some(pid), Ok(answer)) if answer.status == 200 => {
-            Finding::ok(format!("process {pid} runs and answers"))
+        (Some(holder), Ok(answer)) if answer.status == 200 => {
+            Finding::ok(format!("{holder} runs and answers"))
         }
         (_, Ok(answer)) if answer.status != 200 => Finding::fail(
             format!("{url}/livez answers {}", answer.status),
@@ -226,8 +226,8 @@ pub(super) fn running(facts: &Facts, loaded: &Loaded, probe: &Probe) -> Finding 
             format!("something answers at {url} and does not hold this state directory"),
             "give each instance its own OBSERVABILITY_PROMETHEUS_PORT and state directory",
         ),
-        (Some(pid), Ok(_) | Err(_)) => Finding::fail(
-            format!("process {pid} holds the state directory and does not answer at {url}"),
+        (Some(holder), Ok(_) | Err(_)) => Finding::fail(
+            format!("{holder} holds the state directory and does not answer at {url}"),
             "check OBSERVABILITY_PROMETHEUS_PORT; if the process hangs, stop it",
         ),
         (None, Err(_)) => Finding::skip("no process runs"),

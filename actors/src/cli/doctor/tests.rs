@@ -310,7 +310,7 @@ fn a_journal_in_use_is_left_alone() {
     let (store, _) = Store::open(&dir, Venue::Dry).expect("it opens");
     let rows = examine(&bench.facts(), None);
     assert_eq!(found(&rows), []);
-    assert!(text(&rows, Verdict::Pass).contains("in use by process"));
+    assert!(text(&rows, Verdict::Pass).contains("in use by another process"));
     store.close();
 }
 

@@ -1,0 +1,124 @@
+//! What a person reads while the demo trades: the stream, the modes, the first orders, every fill.
+
+use crate::clock::Clock;
+use crate::observer::{Observed, Watcher};
+use crate::out;
+use crate::status::Status;
+use engine::money::Amount;
+use engine::time::Timestamp;
+use std::sync::{Arc, Mutex};
+
+/// What is told while it happens.
+pub(super) struct Story {
+    clock: Clock,
+    start: Timestamp,
+    is_silent: bool,
+    /// What the verdict wants to know.
+    pub(super) marks: Mutex<Marks>,
+}
+
+/// Moments that the verdict quotes.
+#[derive(Default)]
+pub(super) struct Marks {
+    /// The first equity that was valued.
+    pub(super) equity_start: Option<Amount>,
+    /// Milliseconds from the start to the first fill.
+    pub(super) first_fill_ms: Option<i64>,
+}
+
+impl Story {
+    /// Starts the clock of the story; a silent one only keeps its marks.
+    pub(super) fn new(clock: Clock, is_silent: bool) -> Self {
+        let start = clock.now();
+        Self {
+            clock,
+            start,
+            is_silent,
+            marks: Mutex::default(),
+        }
+    }
+
+    /// Prints a line with the time since the start. A reader that has gone ends the process inside `print_line`.
+    pub(super) fn say(&self, line: &str) {
+        if self.is_silent {
+            return;
+        }
+        let ms = self.clock.now().ms_since(self.start);
+        if let Err(error) = out::print_line(&format!(
+            "{:>4}.{:01} s  {line}",
+            ms / 1_000,
+            ms % 1_000 / 100
+        )) {
+            tracing::error!(event = "stdout_failed", error = %error);
+        }
+    }
+
+    /// Returns the story as a watcher of reports.
+    pub(super) fn watcher(self: Arc<Self>) -> Watcher {
+        Arc::new(move |observed: &Observed, status: &Status| self.see(observed, status))
+    }
+
+    fn see(&self, observed: &Observed, status: &Status) {
+        match observed {
+            Observed::Fill(trade) => {
+                let elapsed = self.clock.now().ms_since(self.start);
+                let mut marks = self.marks.lock().expect("nobody panics with the marks");
+                marks.first_fill_ms.get_or_insert(elapsed);
+                drop(marks);
+                let cost = trade.fee + trade.tax;
+                let side = trade.side.as_str();
+                self.say(&format!(
+                    "fill   {side:<4} {:<14} {:<4} at {:<12} {}, fee and tax {cost}",
+                    trade.qty, trade.base, trade.price, trade.quote
+                ));
+            }
+            Observed::Mode(report) => {
+                let codes: Vec<&str> = report
+                    .voices
+                    .iter()
+                    .map(|voice| voice.code.as_str())
+                    .collect();
+                self.say(&format!(
+                    "mode   {} {}",
+                    report.mode.as_str(),
+                    codes.join(", ")
+                ));
+            }
+            Observed::Money(report) => {
+                let mut marks = self.marks.lock().expect("nobody panics with the marks");
+                if marks.equity_start.is_none() {
+                    marks.equity_start = report.equity.filter(|equity| equity.is_positive());
+                }
+            }
+            Observed::Order(view) if status.counts.submitted == 0 => {
+                let intent = &view.order.intent;
+                self.say(&format!(
+                    "order  {:<4} {} {} at {}, {}",
+                    intent.side.as_str(),
+                    intent.qty,
+                    intent.symbol,
+                    intent.limit,
+                    intent.reason.as_str()
+                ));
+            }
+            Observed::Feed(engine::msg::FeedNote::Up(session)) => {
+                self.say(&format!("stream session {session} is up"))
+            }
+            Observed::Feed(_)
+            | Observed::Frames(_)
+            | Observed::Book(_)
+            | Observed::Intent(_)
+            | Observed::Silent(..)
+            | Observed::Denied(_)
+            | Observed::Order(_)
+            | Observed::Router(_)
+            | Observed::SubmitAnswered(..)
+            | Observed::CancelSent(_)
+            | Observed::CancelAnswered(..)
+            | Observed::Pass(_)
+            | Observed::Offset(_)
+            | Observed::Restarted(_)
+            | Observed::LinkTrouble(..) => {}
+        }
+    }
+}
