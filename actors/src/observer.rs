@@ -16,6 +16,7 @@ use engine::msg::{DownReason, FeedNote, ModeReport, MoneyReport, PassReport, Rou
 use engine::order::{OrderState, OrderView};
 use engine::risk::Denial;
 use engine::supervisor::ActorName;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -87,6 +88,15 @@ impl Eyes {
     /// Returns the link behind the handle, for the factory that publishes it.
     pub const fn link(&self) -> &Link<Observed> {
         &self.link
+    }
+}
+
+/// A cycle's name in the log; with the line's run id it is unique.
+struct CycleId(u32);
+
+impl fmt::Display for CycleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "c{:08}", self.0)
     }
 }
 
@@ -168,7 +178,7 @@ impl Observer {
                 counts.intents += 1;
                 metrics.decision(Stage::Intended);
                 tracing::debug!(event = "intent", symbol = %intent.symbol, side = intent.side.as_str(), strategy = intent.strategy.as_str(),
-                    reason = intent.reason.as_str(), price = %intent.limit, qty = %intent.qty, cycle = intent.cycle);
+                    reason = intent.reason.as_str(), price = %intent.limit, qty = %intent.qty, cycle_id = %CycleId(intent.cycle));
             }
             Observed::Silent(strategy, symbol, why) => {
                 status.silent.insert((*strategy, *symbol), why.as_str());
@@ -342,7 +352,7 @@ fn order(status: &mut Status, metrics: &Metrics, view: &OrderView) {
     let intent = &view.order.intent;
     tracing::info!(event = "order", client_order_id = %id, order_id = view.order_id.map(tracing::field::display),
         symbol = %intent.symbol, side = intent.side.as_str(), price = %intent.limit, qty = %intent.qty, filled = %view.filled,
-        state = view.state.as_str(), reason = reason(view.state), cycle = intent.cycle);
+        state = view.state.as_str(), reason = reason(view.state), cycle_id = %CycleId(intent.cycle));
 }
 
 const fn order_mark(state: OrderState) -> Option<OrderMark> {

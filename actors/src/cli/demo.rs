@@ -30,7 +30,6 @@ use engine::time::Timestamp;
 use profile::{embedded_exchange, profile, unlocked};
 use simulator::server::Server;
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
 use story::Story;
 use verdict::{Books, compare, conclude};
 
