@@ -76,6 +76,7 @@ async fn trade(
     signals.connect(owner.gate());
 
     let now = clock.now();
+    let is_dry = settings.safety.dry_run;
     let (armed, assessment) = judge(&loaded, now);
     let place = Place::open(&loaded, &run_id, now)?;
     let figures = Figures {
@@ -101,10 +102,9 @@ async fn trade(
     };
     let serving = actix_rt::spawn(ops::serve(plane, parts));
 
-    let opening_mode = if assessment.is_armed() {
-        Mode::Normal
-    } else {
-        Mode::ObserveOnly
+    let opening_mode = match (settings.safety.safe_mode, is_dry || assessment.is_armed()) {
+        (false, true) => Mode::Normal,
+        (true, _) | (false, false) => Mode::ObserveOnly,
     };
     say(
         args,
@@ -128,7 +128,6 @@ async fn trade(
             Some(signer) => Keys::from(signer),
             None => Keys::none(),
         };
-    let is_dry = settings.safety.dry_run;
     let setup = Setup {
         entropy: entropy(),
         quote: Asset::parse("TRY").expect("a short name"),

@@ -141,6 +141,7 @@ async fn tick(hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             _ = stopped.changed() => return,
             _ = ticks.tick() => hub.with(|venue, now| venue.advance(now)),
         }
@@ -152,6 +153,7 @@ async fn accept(listener: TcpListener, hub: Arc<Hub>, mut stopped: watch::Receiv
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             _ = stopped.changed() => return,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
@@ -178,6 +180,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, hub: Arc<Hub>, stopped: watc
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::select! {
+            biased;
         // An ended connection is nothing to report: clients come and go.
         _ended = connection => {}
         () = reset.wait() => {}

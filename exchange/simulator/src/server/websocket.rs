@@ -118,6 +118,7 @@ async fn run(
 ) {
     loop {
         let goes_on = tokio::select! {
+            biased;
             _ = stopped.changed() => false,
             _ = &mut inlet.cut => {
                 reset.order();
@@ -154,6 +155,7 @@ async fn write(
         }
     };
     tokio::select! {
+            biased;
         sent = socket.send(message) => sent.is_ok(),
         _ = cut => {
             reset.order();
