@@ -31,8 +31,8 @@ use config::load::Loaded;
 use config::settings::Settings;
 use engine::feed::Access;
 use engine::ids::{AccountTag, Asset};
-use engine::mode::{Mode, ModeCode, Scope};
-use engine::msg::{RiskIn, StrategyIn};
+use engine::mode::{Mode, ModeCode};
+use engine::msg::StrategyIn;
 use engine::order::OrderView;
 use engine::risk::Venue;
 use engine::time::Timestamp;
@@ -150,11 +150,7 @@ pub async fn operate(
     let mut parts = Parts::of(&setup);
     let mut running = parts.start(setup)?;
     let mut operator = parts.operator(&running);
-    if running.was_safe {
-        operator.safe_mode_on();
-    } else {
-        parts.open(&operator);
-    }
+    parts.open(running.was_safe);
     parts.upkeep(&running);
     let (cause, cycles) = parts.run(&mut running, signals, &mut operator, until).await;
     let leftovers = match cause {
@@ -267,6 +263,7 @@ impl Parts {
             status: Arc::clone(&self.status),
             watcher: setup.watcher,
             own_orders: self.own_orders.clone(),
+            voices: self.voices(),
             secrets,
         };
         match setup.exchange {
@@ -366,12 +363,12 @@ impl Parts {
         }
     }
 
-    /// Lowers what only the start had raised; the configuration's own safe mode and kill switch stay.
-    fn open(&self, operator: &Operator) {
+    /// Lowers what only the start had raised; a safe mode and a configured kill switch stay.
+    fn open(&self, was_safe: bool) {
         let gate = self.owner.gate();
-        let safety = &self.settings.safety;
+        let is_safe = self.settings.safety.safe_mode || was_safe;
         for (flag, stays) in [
-            (Flag::Safe, safety.safe_mode),
+            (Flag::Safe, is_safe),
             (Flag::Kill, self.is_killed()),
             (Flag::Drain, false),
         ] {
@@ -379,39 +376,24 @@ impl Parts {
                 tracing::warn!(event = "gate_stays_shut", flag = flag.as_str());
             }
         }
-        let voices = [
-            (
-                safety.safe_mode,
-                ModeCode::OperatorSafeMode,
-                Mode::ObserveOnly,
-            ),
-            (self.is_killed(), ModeCode::OperatorKill, Mode::KillSwitch),
-        ];
-        for (holds, code, mode) in voices {
-            if holds {
-                self.tell_risk(RiskIn::Raise(code, Scope::Global, mode), operator);
-            }
-        }
+    }
+
+    /// What the configuration itself asks for.
+    fn voices(&self) -> Vec<(ModeCode, Mode)> {
+        let safe = self
+            .settings
+            .safety
+            .safe_mode
+            .then_some((ModeCode::OperatorSafeMode, Mode::ObserveOnly));
+        let kill = self
+            .is_killed()
+            .then_some((ModeCode::OperatorKill, Mode::KillSwitch));
+        safe.into_iter().chain(kill).collect()
     }
 
     /// The configured kill switch binds on the live venue; a dry run only shows it.
     fn is_killed(&self) -> bool {
         self.settings.safety.kill_switch && self.is_unarmed_live
-    }
-
-    fn tell_risk(&self, message: RiskIn, operator: &Operator) {
-        // The gate core lives on another thread and may not have published its address yet: it is retried by the caller's
-        // next turn, and until then the atomic gate keeps everything in.
-        let mut waiting = Some(message);
-        while let Some(message) = waiting.take() {
-            match operator.links.risk.try_hand_over(message) {
-                Ok(()) => {}
-                Err((Sent::Full | Sent::Down | Sent::Delivered, back)) => {
-                    waiting = Some(back);
-                    std::thread::yield_now();
-                }
-            }
-        }
     }
 
     fn upkeep(&self, running: &Running) {

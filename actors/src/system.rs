@@ -32,6 +32,8 @@ use engine::dice::Dice;
 use engine::feed::{Access, Feed};
 use engine::ids::{AccountTag, Asset, BootTag, Symbol};
 use engine::instrument::Instrument;
+use engine::intent::CancelReason;
+use engine::mode::{Mode, ModeCode};
 use engine::msg::{BookIn, FeedIn, ReconcileIn, RiskIn, RouterIn, StrategyIn};
 use engine::reconcile::Reconciler;
 use engine::record::Record;
@@ -75,10 +77,21 @@ pub struct Links {
 pub struct Rulebook(Arc<Mutex<BTreeMap<Symbol, Instrument>>>);
 
 impl Rulebook {
-    /// Stores the rules of a pair and returns whether they are new or changed.
-    pub fn learn(&self, rules: Instrument) -> bool {
-        let mut book = self.0.lock().expect("no holder of the rulebook can panic");
-        book.insert(rules.symbol, rules) != Some(rules)
+    /// Stores the rules of a pair.
+    pub fn learn(&self, rules: Instrument) {
+        self.0
+            .lock()
+            .expect("no holder of the rulebook can panic")
+            .insert(rules.symbol, rules);
+    }
+
+    /// Returns whether exactly these rules are stored.
+    pub fn knows(&self, rules: &Instrument) -> bool {
+        self.0
+            .lock()
+            .expect("no holder of the rulebook can panic")
+            .get(&rules.symbol)
+            == Some(rules)
     }
 
     /// Returns all rules.
@@ -130,6 +143,8 @@ pub struct Plan {
     pub watcher: Option<Watcher>,
     /// Own orders as the router knows them.
     pub own_orders: OwnOrders,
+    /// Modes that the configuration itself asks for.
+    pub voices: Vec<(ModeCode, Mode)>,
     /// The configuration that may be reloaded, and what a reload touches; the demo has none.
     pub secrets: Option<(SecretsPort, Arc<Loaded>)>,
 }
@@ -377,6 +392,13 @@ where
         risk.replay(&entry.record);
         router.replay(&entry.record);
     }
+    let was_safe = facts
+        .was_safe
+        .then_some((ModeCode::OperatorSafeMode, Mode::ObserveOnly));
+    let voices: Vec<(ModeCode, Mode)> = plan.voices.iter().copied().chain(was_safe).collect();
+    for (code, mode) in &voices {
+        risk.raise_at_start(*code, *mode);
+    }
     spawn_once(
         &trade.handle(),
         ActorName::RiskGate,
@@ -423,6 +445,14 @@ where
                 };
                 let mut recovery = Outbox::default();
                 router.recovered(clock.now(), &mut recovery);
+                // What an operator asked for before this start holds for the orders that outlived it.
+                if !voices.is_empty() {
+                    router.handle(
+                        clock.now(),
+                        RouterIn::CancelAll(CancelReason::SafeMode),
+                        &mut recovery,
+                    );
+                }
                 for effect in recovery.drain() {
                     port.perform(clock.now(), effect);
                 }

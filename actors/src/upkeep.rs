@@ -92,6 +92,8 @@ impl Upkeep {
     fn learn_offset(&self, offset: Offset) {
         self.clock.set_offset(offset);
         self.eyes.see(Observed::Offset(Some(offset.ms)));
+        // The router judges absence by exchange time; until it is told it keeps the last offset, and the stamps' own
+        // margin covers the difference.
         if self.links.router.send(RouterIn::Offset(offset.ms)) != Sent::Delivered {
             self.eyes
                 .see(Observed::LinkTrouble("upkeep_to_router", "offset dropped"));
@@ -130,12 +132,17 @@ impl Upkeep {
         loop {
             let wait = match self.rest.exchange_info().await {
                 Ok(facts) => {
-                    facts
+                    let ours = facts
                         .rows
                         .iter()
-                        .filter(|facts| self.symbols.contains(&facts.symbol))
-                        .for_each(|facts| self.learn_rules(facts));
-                    RULES_EVERY
+                        .filter(|facts| self.symbols.contains(&facts.symbol));
+                    // Counted in full before it is judged: one pair that could not be told holds no other back.
+                    let untold = ours.filter(|facts| !self.learn_rules(facts)).count();
+                    if untold == 0 {
+                        RULES_EVERY
+                    } else {
+                        RETRY_EVERY
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(event = "rules_unreadable", error = %error);
@@ -146,29 +153,29 @@ impl Upkeep {
         }
     }
 
-    fn learn_rules(&self, facts: &RuleFacts) {
+    /// Tells the cores the rules of a pair if they are new; false if the gate could not be told and it must be tried again.
+    fn learn_rules(&self, facts: &RuleFacts) -> bool {
         let rules = match facts.instrument() {
             Ok(rules) => rules,
             Err(error) => {
                 tracing::warn!(event = "rules_unusable", symbol = %facts.symbol, error = %error);
-                return;
+                return true;
             }
         };
-        if !self.rulebook.learn(rules) {
-            return;
+        if self.rulebook.knows(&rules) {
+            return true;
         }
+        // Down is the rule for the venue: on the live exchange nobody lives behind that link.
+        let venue = self.links.venue.send(VenueIn::Rules(rules)) != Sent::Full;
+        let strategy = self.links.strategy.send(StrategyIn::Rules(rules)) == Sent::Delivered;
+        let risk = self.links.risk.send(RiskIn::Rules(rules)) == Sent::Delivered;
+        if !(venue && strategy && risk) {
+            return false;
+        }
+        self.rulebook.learn(rules);
         tracing::info!(event = "rules_learnt", symbol = %rules.symbol, price_step = %rules.price_step, qty_step = %rules.qty_step,
             value_min = %rules.value_min, is_trading = rules.is_trading);
-        self.tell_risk(RiskIn::Rules(rules));
-        if self.links.strategy.send(StrategyIn::Rules(rules)) != Sent::Delivered {
-            self.eyes
-                .see(Observed::LinkTrouble("upkeep_to_strategy", "rules dropped"));
-        }
-        // Down is the rule here: on the live venue nobody lives behind this link.
-        if self.links.venue.send(VenueIn::Rules(rules)) == Sent::Full {
-            self.eyes
-                .see(Observed::LinkTrouble("upkeep_to_venue", "rules dropped"));
-        }
+        true
     }
 
     fn tell_risk(&self, message: RiskIn) {

@@ -96,6 +96,11 @@ impl RiskGate {
         }
     }
 
+    /// Raises what holds from the start on: configuration, or a safe mode that outlived a restart.
+    pub fn raise_at_start(&mut self, code: ModeCode, mode: Mode) {
+        self.raise(self.settings.started_at, code, Scope::Global, mode);
+    }
+
     /// Returns the books.
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
