@@ -2,7 +2,10 @@
 
 use super::absence::LOOKS_NEEDED;
 use super::*;
-use crate::answer::{NotSent, OrderEvent, Refusal, TradeSource};
+use crate::answer::{
+    CancelReply, NotSent, OrderEvent, OrderRow, OwnTrade, PrivateEvent, Refusal, RowStatus,
+    TradeSource, UnknownCause,
+};
 use crate::ids::{Asset, BootTag, TradeId};
 use crate::intent::{BookStamp, Intent, IntentClass, IntentReason, StrategyKind};
 use crate::market::Side;

@@ -1,0 +1,100 @@
+//! From the journal back to what was known: the same folding as live, without effects.
+//!
+//! Whatever was being sent when the process ended has an unknown fate; nothing is ever sent again.
+
+use super::OrderRouter;
+use super::entry::{Cancelling, Entry};
+use crate::answer::{OwnTrade, UnknownCause};
+use crate::core::Outbox;
+use crate::ids::ClientId;
+use crate::msg::RouterEffect;
+use crate::order::OrderState;
+use crate::record::Record;
+use crate::time::Timestamp;
+
+impl OrderRouter {
+    /// Takes in a durable record at start; the same folding as live, without effects.
+    pub fn replay(&mut self, record: &Record) {
+        match record {
+            Record::Sending { order, stamp_max } => {
+                let at = order.intent.at;
+                self.insert(Entry::new(*order, *stamp_max, at));
+                self.with(order.client_id, |entry| {
+                    entry.become_state(OrderState::Sending, at);
+                });
+            }
+            Record::Outcome {
+                client_id,
+                outcome,
+                at,
+            } => {
+                self.with(*client_id, |entry| {
+                    entry.on_outcome(*outcome, *at);
+                });
+            }
+            Record::Adopted {
+                client_id,
+                order_id,
+                at,
+            } => {
+                self.with(*client_id, |entry| {
+                    entry.exists(*order_id, *at);
+                });
+            }
+            Record::CancelAsked { client_id, .. } => {
+                self.with(*client_id, |entry| {
+                    entry.view.cancel_asked = entry.is_living()
+                });
+            }
+            Record::Fill(trade) => self.replay_fill(trade),
+            Record::Ended {
+                client_id,
+                state,
+                at,
+            } => {
+                self.with(*client_id, |entry| {
+                    entry.become_state(*state, *at);
+                });
+            }
+            Record::Opening { at, .. } => self.opened(*at),
+            Record::Boot { .. }
+            | Record::DayStart { .. }
+            | Record::SafeMode { .. }
+            | Record::Stop { .. } => {}
+        }
+    }
+
+    pub(super) fn replay_fill(&mut self, trade: &OwnTrade) {
+        let own = self.owner_of(trade.order_id, trade.client_id);
+        match own {
+            Some(id) => self.with(id, |entry| {
+                entry.on_trade(trade, trade.at);
+            }),
+            None => {
+                self.foreign
+                    .entry(trade.order_id)
+                    .or_default()
+                    .is_new(trade);
+            }
+        }
+    }
+
+    /// Ends the replay: whatever was being sent when the process ended has an unknown fate.
+    pub fn recovered(&mut self, now: Timestamp, out: &mut Outbox<RouterEffect>) {
+        let living: Vec<ClientId> = self.living.iter().copied().collect();
+        for id in living {
+            self.with(id, |entry| {
+                entry.unknown(UnknownCause::Restart, now);
+                entry.touched_at = now;
+                if let Some(cancelling) = entry.view.cancel_asked.then_some(Cancelling {
+                    retry_at: Some(now),
+                }) {
+                    entry.cancelling = Some(cancelling);
+                }
+            });
+            self.tell(id, out);
+        }
+        self.freeze(now, out);
+        self.look_up(now, out);
+    }
+}
