@@ -241,7 +241,6 @@ impl Parts {
             },
             policy_blocks: setup.policy_blocks,
             owner: setup.owner,
-            store: setup.store,
             history: setup.history,
             // A dry run reads nothing private.
             access: if has_keys && !is_simulated {
@@ -267,12 +266,17 @@ impl Parts {
             secrets,
         };
         match setup.exchange {
-            Exchange::Live(armed) => self.start_live(plan, armed),
-            Exchange::Simulated => self.start_simulated(plan),
+            Exchange::Live(armed) => self.start_live(plan, setup.store, armed),
+            Exchange::Simulated => self.start_simulated(plan, setup.store),
         }
     }
 
-    fn start_live(&self, plan: Plan, armed: Option<Armed>) -> Result<Running, StoreError> {
+    fn start_live(
+        &self,
+        plan: Plan,
+        store: Store,
+        armed: Option<Armed>,
+    ) -> Result<Running, StoreError> {
         let way = Way {
             client: self.reads.clone(),
             router: self.links.router.clone(),
@@ -306,10 +310,10 @@ impl Parts {
             client: client.clone(),
             reconciler: links.reconciler.clone(),
         };
-        system::start(plan, exits, reads)
+        system::start(plan, store, exits, reads)
     }
 
-    fn start_simulated(&self, plan: Plan) -> Result<Running, StoreError> {
+    fn start_simulated(&self, plan: Plan, store: Store) -> Result<Running, StoreError> {
         let (gate, eyes) = (self.owner.gate(), self.eyes.clone());
         let exits = move |links: &Links| SimulatedExits {
             venue: links.venue.clone(),
@@ -321,7 +325,7 @@ impl Parts {
             venue: links.venue.clone(),
             reconciler: links.reconciler.clone(),
         };
-        system::start(plan, exits, reads)
+        system::start(plan, store, exits, reads)
     }
 
     fn secrets(&mut self, reloadable: Reloadable) -> (SecretsPort, Arc<Loaded>) {

@@ -1,47 +1,38 @@
 //! The composition root: every actor, what it is made of, and which thread it lives on.
 //!
-//! Read it top down to see the pipeline. It decides nothing: plans come in, a running system comes out.
+//! `start` is the pipeline on one screen; `pipeline.rs` has one function per actor, `stage.rs` the spawning. It decides
+//! nothing: a plan comes in, a running system comes out.
+
+mod pipeline;
+mod stage;
 
 use crate::clock::Clock;
 use crate::driver::stream::StreamParts;
 use crate::exits::Exits;
 use crate::gate::{Flag, GateOwner};
-use crate::guardian::{self, COMMANDS_MAX, Command};
+use crate::guardian::Command;
 use crate::journal::{Journal, JournalEvent, JournalThread};
-use crate::link::{Link, Tell};
-use crate::market_feed::{self, MarketFeedPort};
-use crate::observer::{Eyes, Figures, Observer, SharedStatus, Watcher};
-use crate::order_book::{self, OrderBookPort};
-use crate::order_router::{self, OrderRouterPort, OwnOrders, Waiting};
-use crate::params;
-use crate::reconciler::{self, ReadPort, ReconcilerPort};
-use crate::risk_gate::{self, RiskGatePort};
-use crate::secrets::{Secrets, SecretsIn, SecretsPort};
-use crate::shell::{Perform, Shell};
+use crate::link::Link;
+use crate::observer::{Eyes, Figures, SharedStatus, Watcher};
+use crate::order_router::{self, OwnOrders, Waiting};
+use crate::reconciler::ReadPort;
+use crate::secrets::{SecretsIn, SecretsPort};
 use crate::store::{Store, StoreError};
-use crate::strategy::{self, StrategyPort};
-use crate::supervisor::{self, SupervisorPort};
-use crate::venue::{self, Past, VenueCore, VenueIn, VenuePort};
-use actix::{Actor, Context, Handler};
+use crate::venue::VenueIn;
 use actix_rt::{Arbiter, ArbiterHandle};
 use config::load::Loaded;
 use config::settings::Settings;
-use engine::book::Books;
-use engine::core::{Core, Outbox};
 use engine::dice::Dice;
-use engine::feed::{Access, Feed};
-use engine::ids::{AccountTag, Asset, BootTag, Symbol};
+use engine::feed::Access;
+use engine::ids::{AccountTag, Asset, Symbol};
 use engine::instrument::Instrument;
-use engine::intent::CancelReason;
 use engine::mode::{Mode, ModeCode};
 use engine::msg::{BookIn, FeedIn, ReconcileIn, RiskIn, RouterIn, StrategyIn};
-use engine::reconcile::Reconciler;
 use engine::record::Record;
-use engine::risk::{IdSource, RiskGate, RiskSettings, Venue};
-use engine::router::{OrderRouter, RouterSettings};
-use engine::strategy::Strategies;
-use engine::supervisor::{ActorName, Supervisor, SupervisorIn};
+use engine::risk::Venue;
+use engine::supervisor::{ActorName, SupervisorIn};
 use engine::time::Timestamp;
+use stage::Stage;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
@@ -123,9 +114,7 @@ pub struct Plan {
     pub policy_blocks: Vec<&'static str>,
     /// The egress gate.
     pub owner: Arc<GateOwner>,
-    /// The journal, opened and verified.
-    pub store: Store,
-    /// What it holds.
+    /// What the journal holds.
     pub history: Vec<crate::store::Entry>,
     /// Whether the private stream is to be used.
     pub access: Access,
@@ -157,8 +146,6 @@ pub struct Running {
     pub rulebook: Rulebook,
     /// Durable records.
     pub journal: Journal,
-    /// Number of this start.
-    pub epoch: u32,
     /// The journal holds a safe mode that was never switched off.
     pub was_safe: bool,
     /// Hears once that the order path is broken.
@@ -172,12 +159,13 @@ pub struct Running {
     arbiters: Vec<Arbiter>,
 }
 
-/// Starts every actor. Must be called inside an actix system.
+/// Starts every actor on a journal that was opened and verified. Must be called inside an actix system.
 ///
 /// # Errors
-/// The journal's thread could not be started, or its first record could not be written.
+/// The journal's thread could not be started.
 pub fn start<X, R>(
     plan: Plan,
+    store: Store,
     exits: impl FnOnce(&Links) -> X + Send + 'static,
     reads: impl FnMut(&Links) -> R + Send + 'static,
 ) -> Result<Running, StoreError>
@@ -186,386 +174,45 @@ where
     R: ReadPort,
 {
     let now = plan.clock.now();
-    let links = plan.links.clone();
-    let gate = plan.owner.gate();
     let facts = Facts::of(&plan.history, now);
     let waiting = Waiting::default();
     let (failed, journal_failed) = mpsc::channel(1);
     let on_event = journal_reports(&plan, waiting.clone(), failed);
-    let (journal, thread) = Journal::start(plan.store, plan.clock.clone(), on_event)?;
-    if journal
-        .append(
-            now,
-            Record::Boot {
-                epoch: facts.epoch,
-                at: now,
-            },
-        )
-        .is_err()
-    {
-        gate.raise(Flag::Kill);
-    }
-
-    let trade = Arbiter::new();
-    let rest = Arbiter::new();
-    let mut guardians = BTreeMap::new();
-    let mut guarded = |name: ActorName| {
-        let (send, receive) = mpsc::channel(COMMANDS_MAX);
-        guardians.insert(name, send);
-        receive
-    };
-    let rulebook = Rulebook::default();
-    let owners = params::owners(&plan.settings);
-    let symbols: Vec<Symbol> = plan.settings.market.symbols.clone();
-    let mut dice = Dice::new(plan.entropy);
-
-    // The simulated venue of a dry run, made once: a second instance would know nothing of the orders that rest. It comes
-    // first, so that no book and no trade is missed.
-    if plan.venue == Venue::Simulated {
-        let past = Past::of(
-            &plan.history,
-            plan.quote,
-            plan.settings.simulation.dry_run_try_balance,
-            now,
-        );
-        let mut core = VenueCore::new(venue::fill_params(&plan.settings), past);
-        let port = VenuePort {
-            router: links.router.clone(),
-            reconciler: links.reconciler.clone(),
-            gate: gate.clone(),
-            eyes: plan.eyes.clone(),
-        };
-        let rulebook = rulebook.clone();
-        spawn_once(
-            &trade.handle(),
-            ActorName::Venue,
-            guarded(ActorName::Venue),
-            &links.venue,
-            &links.supervisor,
-            &plan.clock,
-            move || {
-                // Rules that were learnt before the link was published.
-                rulebook
-                    .all()
-                    .into_iter()
-                    .for_each(|rules| core.learn(rules));
-                (core, port, venue::MAILBOX)
-            },
-        );
-    }
-
-    // MarketFeed: a fresh one begins a new session, so the books are told that the old one is over.
-    spawn(
-        &trade.handle(),
-        ActorName::MarketFeed,
-        guarded(ActorName::MarketFeed),
-        &links.feed,
-        &links.supervisor,
-        &plan.clock,
-        {
-            let (links, eyes, settings) =
-                (links.clone(), plan.eyes.clone(), Arc::clone(&plan.settings));
-            let (stream, access, symbols, gate) = (
-                plan.stream.clone(),
-                plan.access,
-                symbols.clone(),
-                gate.clone(),
-            );
-            let mut dice = Dice::new(dice.bits());
-            let is_simulated = plan.venue == Venue::Simulated;
-            move || {
-                let port = MarketFeedPort::new(
-                    stream.clone(),
-                    &links,
-                    is_simulated,
-                    gate.clone(),
-                    eyes.clone(),
-                );
-                port.session_over();
-                let core = Feed::new(
-                    params::feed_limits(&settings),
-                    symbols.clone(),
-                    access,
-                    Dice::new(dice.bits()),
-                );
-                (core, port, market_feed::MAILBOX)
-            }
-        },
-    );
-
-    // OrderBook: feed -> book -> gate and strategy.
-    spawn(
-        &trade.handle(),
-        ActorName::OrderBook,
-        guarded(ActorName::OrderBook),
-        &links.book,
-        &links.supervisor,
-        &plan.clock,
-        {
-            let (links, eyes, settings) =
-                (links.clone(), plan.eyes.clone(), Arc::clone(&plan.settings));
-            let venue = (plan.venue == Venue::Simulated).then(|| links.venue.clone());
-            move || {
-                let port = OrderBookPort {
-                    risk: links.risk.clone(),
-                    strategy: links.strategy.clone(),
-                    venue: venue.clone(),
-                    feed: links.feed.clone(),
-                    eyes: eyes.clone(),
-                };
-                (
-                    Books::new(params::book_limits(&settings), &settings.market.symbols),
-                    port,
-                    order_book::MAILBOX,
-                )
-            }
-        },
-    );
-
-    // Strategy: a fresh one knows the rules and hears its desks again; it never repeats an intent.
-    spawn(
-        &trade.handle(),
-        ActorName::Strategy,
-        guarded(ActorName::Strategy),
-        &links.strategy,
-        &links.supervisor,
-        &plan.clock,
-        {
-            let (links, eyes, settings, rulebook) = (
-                links.clone(),
-                plan.eyes.clone(),
-                Arc::clone(&plan.settings),
-                rulebook.clone(),
-            );
-            let (owners, clock) = (owners.clone(), plan.clock.clone());
-            move || {
-                let desks = owners
-                    .iter()
-                    .map(|(symbol, kind)| (*symbol, params::strategy_params(&settings, *kind)))
-                    .collect();
-                let mut core = Strategies::new(desks).expect("a map has one owner per pair");
-                let mut unheard = Outbox::default();
-                for rules in rulebook.all() {
-                    core.handle(clock.now(), StrategyIn::Rules(rules), &mut unheard);
-                }
-                if links.risk.send(RiskIn::Resend) != crate::link::Sent::Delivered {
-                    tracing::debug!(
-                        event = "desks_not_resent",
-                        msg = "the gate is not up yet and will tell the desks itself"
-                    );
-                }
-                (
-                    core,
-                    StrategyPort {
-                        risk: links.risk.clone(),
-                        eyes: eyes.clone(),
-                    },
-                    strategy::MAILBOX,
-                )
-            }
-        },
-    );
-
-    // RiskGate and OrderRouter are made once: their end is the end of the process.
-    let mut risk = RiskGate::new(RiskSettings {
-        quote: plan.quote,
-        limits: params::risk_limits(&plan.settings),
-        venue: plan.venue,
-        policy_blocks: plan.policy_blocks.clone(),
-        owners,
-        started_at: now,
-        ids: IdSource {
-            tag: plan.tag,
-            epoch: facts.epoch,
-            boot: BootTag::from_entropy(dice.bits()),
-            seq: 1,
-        },
-    });
-    let mut router = OrderRouter::new(RouterSettings {
-        tag: plan.tag,
-        ttl_ms: plan.settings.strategy.ttl_seconds * 1_000,
-        cancel_retry_ms: plan.settings.orders.cancel_retry_ms,
-        unknown_settle_ms: plan.settings.orders.unknown_settle_ms,
-        foreign_from: None,
-    });
-    for entry in &plan.history {
-        risk.replay(&entry.record);
-        router.replay(&entry.record);
-    }
-    let was_safe = facts
-        .was_safe
-        .then_some((ModeCode::OperatorSafeMode, Mode::ObserveOnly));
-    let voices: Vec<(ModeCode, Mode)> = plan.voices.iter().copied().chain(was_safe).collect();
-    for (code, mode) in &voices {
-        risk.raise_at_start(*code, *mode);
-    }
-    spawn_once(
-        &trade.handle(),
-        ActorName::RiskGate,
-        guarded(ActorName::RiskGate),
-        &links.risk,
-        &links.supervisor,
-        &plan.clock,
-        {
-            let port = RiskGatePort {
-                router: links.router.clone(),
-                strategy: links.strategy.clone(),
-                journal: journal.clone(),
-                owner: Arc::clone(&plan.owner),
-                eyes: plan.eyes.clone(),
-            };
-            move || (risk, port, risk_gate::MAILBOX)
-        },
-    );
-    spawn_once(
-        &trade.handle(),
-        ActorName::OrderRouter,
-        guarded(ActorName::OrderRouter),
-        &links.router,
-        &links.supervisor,
-        &plan.clock,
-        {
-            let (journal, gate, eyes, links) = (
-                journal.clone(),
-                gate.clone(),
-                plan.eyes.clone(),
-                links.clone(),
-            );
-            let (own_orders, clock) = (plan.own_orders.clone(), plan.clock.clone());
-            move || {
-                let mut port = OrderRouterPort {
-                    exits: exits(&links),
-                    journal,
-                    waiting,
-                    risk: links.risk.clone(),
-                    reconciler: links.reconciler.clone(),
-                    gate,
-                    own_orders,
-                    eyes,
-                };
-                let mut recovery = Outbox::default();
-                router.recovered(clock.now(), &mut recovery);
-                // What an operator asked for before this start holds for the orders that outlived it.
-                if !voices.is_empty() {
-                    router.handle(
-                        clock.now(),
-                        RouterIn::CancelAll(CancelReason::SafeMode),
-                        &mut recovery,
-                    );
-                }
-                for effect in recovery.drain() {
-                    port.perform(clock.now(), effect);
-                }
-                (router, port, order_router::MAILBOX)
-            }
-        },
-    );
-
-    // Reconciler, on its own thread: large answers are parsed there.
-    spawn(
-        &rest.handle(),
-        ActorName::Reconciler,
-        guarded(ActorName::Reconciler),
-        &links.reconciler,
-        &links.supervisor,
-        &plan.clock,
-        {
-            let (links, eyes, settings) =
-                (links.clone(), plan.eyes.clone(), Arc::clone(&plan.settings));
-            let (clock, trades_from) = (plan.clock.clone(), facts.trades_from);
-            let mut reads = reads;
-            move || {
-                let interval_ms = settings.orders.reconcile_interval_seconds * 1_000;
-                let port = ReconcilerPort {
-                    reads: reads(&links),
-                    router: links.router.clone(),
-                    risk: links.risk.clone(),
-                    eyes: eyes.clone(),
-                };
-                (
-                    Reconciler::new(interval_ms, clock.now(), trades_from),
-                    port,
-                    reconciler::MAILBOX,
-                )
-            }
-        },
-    );
-
-    // Metrics and Supervisor, on the main thread.
-    let observers = guarded(ActorName::Metrics);
-    actix_rt::spawn(guardian::guard(
-        ActorName::Metrics,
-        observers,
-        links.supervisor.clone(),
-        {
-            let (status, clock, eyes) = (
-                Arc::clone(&plan.status),
-                plan.clock.clone(),
-                plan.eyes.clone(),
-            );
-            let (watcher, figures) = (plan.watcher.clone(), plan.figures.clone());
-            move |ctx: &mut Context<Observer>| {
-                guardian::publish(ctx, eyes.link());
-                Observer::new(
-                    Arc::clone(&status),
-                    clock.clone(),
-                    figures.clone(),
-                    &eyes,
-                    watcher.clone(),
-                )
-            }
-        },
-        {
-            let eyes = plan.eyes.clone();
-            move || eyes.link().clear()
-        },
-    ));
-    if let Some((port, loaded)) = plan.secrets.clone() {
-        let link = links.secrets.clone();
-        let withdraw = {
-            let link = link.clone();
-            move || link.clear()
-        };
-        let factory = move |ctx: &mut Context<Secrets>| {
-            guardian::publish(ctx, &link);
-            Secrets::new(port.clone(), Arc::clone(&loaded))
-        };
-        let commands = guarded(ActorName::Secrets);
-        actix_rt::spawn(guardian::guard(
-            ActorName::Secrets,
-            commands,
-            links.supervisor.clone(),
-            factory,
-            withdraw,
-        ));
-    }
-    let (fatal_send, fatal) = mpsc::channel(1);
-    let port = SupervisorPort {
-        guardians: guardians.clone(),
-        risk: links.risk.clone(),
-        gate,
-        fatal: fatal_send,
-        eyes: plan.eyes.clone(),
-    };
-    let shell = Shell::new(
-        Supervisor::new(dice.bits()),
-        port,
-        plan.clock.clone(),
-        supervisor::MAILBOX,
-    );
-    links.supervisor.publish(shell.start().recipient());
-
-    Ok(Running {
-        links,
-        rulebook,
-        journal,
+    let (journal, thread) = Journal::start(store, plan.clock.clone(), on_event)?;
+    let boot = Record::Boot {
         epoch: facts.epoch,
+        at: now,
+    };
+    if journal.append(now, boot).is_err() {
+        plan.owner.gate().raise(Flag::Kill);
+    }
+
+    let (trade, rest) = (Arbiter::new(), Arbiter::new());
+    let mut stage = Stage::new(&plan, trade.handle(), rest.handle());
+    let mut dice = Dice::new(plan.entropy);
+    // The venue comes first, so that no book and no trade is missed; gate and router are made from the journal.
+    if plan.venue == Venue::Simulated {
+        pipeline::venue(&mut stage, &plan, now);
+    }
+    pipeline::market_feed(&mut stage, &plan, dice.bits());
+    pipeline::order_book(&mut stage, &plan);
+    pipeline::strategy(&mut stage);
+    pipeline::risk_gate(&mut stage, &plan, &facts, journal.clone(), dice.bits());
+    pipeline::order_router(&mut stage, &plan, &facts, (journal.clone(), waiting), exits);
+    pipeline::reconciler(&mut stage, facts.trades_from, reads);
+    pipeline::metrics(&mut stage, &plan);
+    pipeline::secrets(&mut stage, &plan);
+    let fatal = pipeline::supervisor(&stage, dice.bits());
+    Ok(Running {
+        links: stage.links,
+        rulebook: stage.rulebook,
+        journal,
         was_safe: facts.was_safe,
         fatal,
         journal_failed,
         rest: rest.handle(),
         thread,
-        guardians,
+        guardians: stage.guardians,
         arbiters: vec![trade, rest],
     })
 }
@@ -636,65 +283,6 @@ fn journal_reports(
             let _heard = failed.try_send(error.to_string());
         }
     }
-}
-
-/// Spawns a guarded shell whose core can be made again.
-fn spawn<P, F>(
-    arbiter: &ArbiterHandle,
-    name: ActorName,
-    commands: mpsc::Receiver<Command>,
-    link: &Link<<P::Core as Core>::In>,
-    supervisor: &Link<SupervisorIn>,
-    clock: &Clock,
-    mut make: F,
-) where
-    P: Perform,
-    F: FnMut() -> (P::Core, P, usize) + Send + 'static,
-    Shell<P>: Handler<Tell<<P::Core as Core>::In>> + Actor<Context = Context<Shell<P>>>,
-    <P::Core as Core>::In: Send + 'static,
-    <P::Core as Core>::Effect: Unpin,
-{
-    let (link, supervisor, clock) = (link.clone(), supervisor.clone(), clock.clone());
-    let accepted = arbiter.spawn_fn(move || {
-        let withdraw = {
-            let link = link.clone();
-            move || link.clear()
-        };
-        let factory = move |ctx: &mut Context<Shell<P>>| {
-            guardian::publish(ctx, &link);
-            let (core, port, capacity) = make();
-            Shell::new(core, port, clock.clone(), capacity)
-        };
-        actix_rt::spawn(guardian::guard(
-            name, commands, supervisor, factory, withdraw,
-        ));
-    });
-    assert!(accepted, "a fresh arbiter takes work");
-}
-
-/// Spawns a guarded shell that is made once; the supervisor never asks for a second instance.
-fn spawn_once<P, F>(
-    arbiter: &ArbiterHandle,
-    name: ActorName,
-    commands: mpsc::Receiver<Command>,
-    link: &Link<<P::Core as Core>::In>,
-    supervisor: &Link<SupervisorIn>,
-    clock: &Clock,
-    make: F,
-) where
-    P: Perform,
-    F: FnOnce() -> (P::Core, P, usize) + Send + 'static,
-    Shell<P>: Handler<Tell<<P::Core as Core>::In>> + Actor<Context = Context<Shell<P>>>,
-    <P::Core as Core>::In: Send + 'static,
-    <P::Core as Core>::Effect: Unpin,
-{
-    let mut make = Some(make);
-    let again = move || {
-        make.take()
-            .expect("the supervisor ends the process rather than asking for a second instance")(
-        )
-    };
-    spawn(arbiter, name, commands, link, supervisor, clock, again);
 }
 
 impl Running {

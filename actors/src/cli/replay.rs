@@ -3,6 +3,7 @@
 //! The whole decision path of a live run, on one thread and without a clock: the same recording and the same
 //! parameters give the same decisions on every machine, and the hash of all of them says so.
 
+mod ahead;
 mod answer;
 mod parameters;
 mod progress;
@@ -15,6 +16,7 @@ use crate::cli::ReplayArgs;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::clock::Clock;
 use crate::signals::{Event, Signal, Signals};
+use ahead::{Ahead, Next};
 use answer::Answer;
 use engine::desk::paper::Paper;
 use engine::ids::{Asset, Symbol};
@@ -57,7 +59,7 @@ pub fn replay(args: &ReplayArgs, signals: Signals) -> Outcome {
     let stop = watch_stop(signals)?;
     let clock = Clock::start();
     let started = clock.now();
-    let mut run = Run::open(&request, &clock)?;
+    let mut run = Run::open(&request, &clock, &stop)?;
     let is_complete = run.play(&stop)?;
     let elapsed_us = clock.now().0.saturating_sub(started.0);
     let answer = run.finish(&request, is_complete, elapsed_us);
@@ -126,9 +128,11 @@ fn watch_stop(mut signals: Signals) -> Result<Arc<AtomicBool>, Failed> {
 
 /// A replay on its way.
 struct Run {
-    recording: Recording,
-    /// Frames that were read ahead.
+    file: String,
+    /// Frames that were read to learn the pairs.
     head: VecDeque<Row>,
+    rest: Ahead,
+    lines: u64,
     instruments: Vec<Instrument>,
     paper: Paper,
     tally: Tally,
@@ -148,26 +152,30 @@ struct FullChecks {
 }
 
 impl Run {
-    fn open(request: &Request, clock: &Clock) -> Result<Self, Failed> {
+    fn open(request: &Request, clock: &Clock, stop: &AtomicBool) -> Result<Self, Failed> {
         let table = rules::table(request.rules.as_deref())?;
-        let mut recording = Recording::open(&request.file)?;
-        let head = read_head(&mut recording)?;
+        let recording = Recording::open(&request.file)?;
+        let file = recording.name().to_owned();
+        let progress = Progress::new(recording.gauge(), clock.clone());
+        let mut rows = Ahead::start(recording)?;
+        let head = read_head(&file, &mut rows, stop)?;
         let first_at = head.front().map(|row| row.at).unwrap_or_default();
-        let instruments = instruments(&recording, &head, &table)?;
-        let quote = one_quote(&recording, &instruments)?;
+        let instruments = instruments(&file, &head, &table)?;
+        let quote = one_quote(&file, &instruments)?;
         let account = Account {
             strategy: request.strategy,
             quote,
             cash: request.cash,
             coins: request.coins,
         };
-        let progress = Progress::new(&recording, clock.clone());
         let mut tally = Tally::default();
         let (desk, venue) = parameters::build(&account, &instruments, first_at);
         let paper = Paper::start(desk, venue, &instruments, first_at, &mut tally);
         Ok(Self {
-            recording,
+            file,
             head,
+            rest: rows,
+            lines: 0,
             instruments,
             paper,
             tally,
@@ -181,21 +189,24 @@ impl Run {
 
     /// Takes every frame; returns false if it was told to stop before the end.
     fn play(&mut self, stop: &AtomicBool) -> Result<bool, Failed> {
-        while !stop.load(Ordering::Relaxed) {
-            let row = match self.head.pop_front() {
-                Some(row) => row,
-                None => match self.recording.next()? {
-                    Some(row) => row,
-                    None => return Ok(true),
-                },
-            };
-            self.progress.frame(&self.recording);
+        while let Some(row) = self.head.pop_front() {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
             self.take(row);
         }
-        Ok(false)
+        loop {
+            match self.rest.next(stop)? {
+                Next::Row(row) => self.take(row),
+                Next::End => return Ok(true),
+                Next::Stopped => return Ok(false),
+            }
+        }
     }
 
     fn take(&mut self, row: Row) {
+        self.lines += 1;
+        self.progress.frame();
         *self.frames.entry(row.kind).or_default() += 1;
         match row.body {
             Body::Market(event) => self.market(row.at, event),
@@ -225,8 +236,8 @@ impl Run {
     fn finish(self, request: &Request, is_complete: bool, elapsed_us: i64) -> Answer {
         self.progress.finish();
         Answer {
-            file: self.recording.name().to_owned(),
-            lines: self.recording.line(),
+            file: self.file,
+            lines: self.lines,
             is_complete,
             is_balanced: self.paper.is_balanced(),
             strategy: request.strategy,
@@ -259,12 +270,16 @@ impl FullChecks {
     }
 }
 
-fn read_head(recording: &mut Recording) -> Result<VecDeque<Row>, Failed> {
+fn read_head(file: &str, rows: &mut Ahead, stop: &AtomicBool) -> Result<VecDeque<Row>, Failed> {
     let mut head = VecDeque::with_capacity(HEAD_FRAMES);
     while head.len() < HEAD_FRAMES {
-        match recording.next()? {
-            Some(row) => head.push_back(row),
-            None => break,
+        match rows.next(stop)? {
+            Next::Row(row) => head.push_back(row),
+            Next::End => break,
+            Next::Stopped => {
+                let message = format!("{file}: interrupted before the first frame was replayed");
+                return Err(Failed::new(Exit::Interrupted, message));
+            }
         }
     }
     Ok(head)
@@ -272,7 +287,7 @@ fn read_head(recording: &mut Recording) -> Result<VecDeque<Row>, Failed> {
 
 /// The rules of every pair whose book the head of the recording shows, by name.
 fn instruments(
-    recording: &Recording,
+    file: &str,
     head: &VecDeque<Row>,
     table: &BTreeMap<Symbol, Instrument>,
 ) -> Result<Vec<Instrument>, Failed> {
@@ -280,7 +295,7 @@ fn instruments(
     if symbols.is_empty() {
         let message = format!(
             "{}: no order book in the first {} frames; expected a full book (frame 431) of the pair to be replayed",
-            recording.name(),
+            file,
             head.len()
         );
         return Err(Failed::new(Exit::Failure, message));
@@ -290,7 +305,7 @@ fn instruments(
             let known: Vec<&str> = table.keys().map(Symbol::as_str).collect();
             let message = format!(
                 "{}: no rules for {symbol}; known are {}; give them with --rules FILE",
-                recording.name(),
+                file,
                 known.join(", ")
             );
             Failed::new(Exit::Failure, message)
@@ -300,7 +315,7 @@ fn instruments(
 }
 
 /// One account has one quote currency, in which all limits and the equity are.
-fn one_quote(recording: &Recording, instruments: &[Instrument]) -> Result<Asset, Failed> {
+fn one_quote(file: &str, instruments: &[Instrument]) -> Result<Asset, Failed> {
     let quotes: BTreeSet<Asset> = instruments.iter().map(|rules| rules.quote).collect();
     match (quotes.first(), quotes.len()) {
         (Some(quote), 1) => Ok(*quote),
@@ -308,7 +323,7 @@ fn one_quote(recording: &Recording, instruments: &[Instrument]) -> Result<Asset,
             let names: Vec<&str> = quotes.iter().map(Asset::as_str).collect();
             let message = format!(
                 "{}: pairs in {}; expected pairs of one quote currency",
-                recording.name(),
+                file,
                 names.join(" and ")
             );
             Err(Failed::new(Exit::Failure, message))

@@ -1,6 +1,6 @@
 //! How far a replay is: a bar for people, a line now and then for logs; both on stderr.
 
-use super::recording::Recording;
+use super::recording::Gauge;
 use crate::clock::Clock;
 use engine::time::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,6 +13,7 @@ const LINE_EVERY_MS: i64 = 10_000;
 
 /// Shows how much of the file was read.
 pub struct Progress {
+    gauge: Gauge,
     clock: Clock,
     frames: u64,
     /// `None`: lines.
@@ -22,10 +23,11 @@ pub struct Progress {
 
 impl Progress {
     /// Begins at nothing.
-    pub fn new(recording: &Recording, clock: Clock) -> Self {
-        let bar = io::stderr().is_terminal().then(|| bar(recording.bytes()));
+    pub fn new(gauge: Gauge, clock: Clock) -> Self {
+        let bar = io::stderr().is_terminal().then(|| bar(gauge.bytes()));
         let line_at = clock.now().plus_ms(LINE_EVERY_MS);
         Self {
+            gauge,
             clock,
             frames: 0,
             bar,
@@ -34,20 +36,20 @@ impl Progress {
     }
 
     /// Counts a frame and shows the rest from time to time.
-    pub fn frame(&mut self, recording: &Recording) {
+    pub fn frame(&mut self) {
         self.frames += 1;
         if !self.frames.is_multiple_of(FRAMES_PER_LOOK) {
             return;
         }
         if let Some(bar) = &self.bar {
-            bar.set_position(recording.bytes_read());
+            bar.set_position(self.gauge.bytes_read());
             bar.set_message(format!("{} frames", self.frames));
             return;
         }
         let now = self.clock.now();
         if now >= self.line_at {
             self.line_at = now.plus_ms(LINE_EVERY_MS);
-            let percent = recording.bytes_read() * 100 / recording.bytes().max(1);
+            let percent = self.gauge.bytes_read() * 100 / self.gauge.bytes().max(1);
             let frames = self.frames;
             // A lost line of progress is no reason to stop.
             let _ = writeln!(io::stderr(), "replay: {percent} %, {frames} frames");

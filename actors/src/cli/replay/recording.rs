@@ -11,11 +11,11 @@ use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Longest line: a frame and its stamp.
 const LINE_BYTES_MAX: usize = FRAME_BYTES_MAX + 1_024;
@@ -83,12 +83,12 @@ struct Line<'a> {
 /// A file that is being read.
 pub struct Recording {
     name: String,
-    source: Box<dyn BufRead>,
+    source: Box<dyn BufRead + Send>,
     buffer: Vec<u8>,
     line: u64,
     last_ns: Option<i64>,
     bytes: u64,
-    bytes_read: Rc<Cell<u64>>,
+    bytes_read: Arc<AtomicU64>,
 }
 
 impl Recording {
@@ -100,14 +100,14 @@ impl Recording {
         };
         let file = File::open(path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
-        let bytes_read = Rc::new(Cell::new(0));
+        let bytes_read = Arc::new(AtomicU64::new(0));
         let counted = Counted {
             file,
-            bytes: Rc::clone(&bytes_read),
+            bytes: Arc::clone(&bytes_read),
         };
         let mut raw = BufReader::with_capacity(BUFFER_BYTES, counted);
         let is_gzip = raw.fill_buf().map_err(failed)?.starts_with(&GZIP_MAGIC);
-        let source: Box<dyn BufRead> = if is_gzip {
+        let source: Box<dyn BufRead + Send> = if is_gzip {
             Box::new(BufReader::with_capacity(
                 BUFFER_BYTES,
                 MultiGzDecoder::new(raw),
@@ -131,19 +131,12 @@ impl Recording {
         &self.name
     }
 
-    /// Returns the number of the last line that was read.
-    pub const fn line(&self) -> u64 {
-        self.line
-    }
-
-    /// Returns the size of the file, packed as it is.
-    pub const fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Returns how much of the file was read.
-    pub fn bytes_read(&self) -> u64 {
-        self.bytes_read.get()
+    /// Returns how much of the file is read, for somebody who watches; it goes on counting.
+    pub fn gauge(&self) -> Gauge {
+        Gauge {
+            bytes: self.bytes,
+            bytes_read: Arc::clone(&self.bytes_read),
+        }
     }
 
     /// Reads the next frame; `None` at the end.
@@ -272,16 +265,34 @@ fn body(frame: Frame) -> Body {
     }
 }
 
+/// How much of a file was read, packed as it is.
+pub struct Gauge {
+    bytes: u64,
+    bytes_read: Arc<AtomicU64>,
+}
+
+impl Gauge {
+    /// Returns the size of the file; zero for a pipe.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns how much was read.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Ordering::Relaxed)
+    }
+}
+
 /// A file that counts what was read of it.
 struct Counted {
     file: File,
-    bytes: Rc<Cell<u64>>,
+    bytes: Arc<AtomicU64>,
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
-        self.bytes.set(self.bytes.get() + count as u64);
+        self.bytes.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }

@@ -1,0 +1,110 @@
+//! Where actors are put: the arbiters, the guardians, and what every actor shares.
+
+use super::{Links, Plan, Rulebook};
+use crate::clock::Clock;
+use crate::gate::Gate;
+use crate::guardian::{self, COMMANDS_MAX, Command};
+use crate::link::{Link, Tell};
+use crate::observer::Eyes;
+use crate::shell::{Perform, Shell};
+use actix::{Actor, Context, Handler};
+use actix_rt::ArbiterHandle;
+use config::settings::Settings;
+use engine::core::Core;
+use engine::supervisor::ActorName;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// One system while it is put together.
+pub(super) struct Stage {
+    pub(super) clock: Clock,
+    pub(super) links: Links,
+    pub(super) eyes: Eyes,
+    pub(super) settings: Arc<Settings>,
+    pub(super) gate: Gate,
+    pub(super) rulebook: Rulebook,
+    pub(super) trade: ArbiterHandle,
+    pub(super) rest: ArbiterHandle,
+    pub(super) guardians: BTreeMap<ActorName, mpsc::Sender<Command>>,
+}
+
+impl Stage {
+    pub(super) fn new(plan: &Plan, trade: ArbiterHandle, rest: ArbiterHandle) -> Self {
+        Self {
+            clock: plan.clock.clone(),
+            links: plan.links.clone(),
+            eyes: plan.eyes.clone(),
+            settings: Arc::clone(&plan.settings),
+            gate: plan.owner.gate(),
+            rulebook: Rulebook::default(),
+            trade,
+            rest,
+            guardians: BTreeMap::new(),
+        }
+    }
+
+    /// Registers a guardian and returns its end of the command line.
+    pub(super) fn guarded(&mut self, name: ActorName) -> mpsc::Receiver<Command> {
+        let (send, receive) = mpsc::channel(COMMANDS_MAX);
+        self.guardians.insert(name, send);
+        receive
+    }
+
+    /// Spawns a guarded shell whose core can be made again.
+    pub(super) fn spawn<P, F>(
+        &mut self,
+        arbiter: &ArbiterHandle,
+        name: ActorName,
+        link: &Link<<P::Core as Core>::In>,
+        mut make: F,
+    ) where
+        P: Perform,
+        F: FnMut() -> (P::Core, P, usize) + Send + 'static,
+        Shell<P>: Handler<Tell<<P::Core as Core>::In>> + Actor<Context = Context<Shell<P>>>,
+        <P::Core as Core>::In: Send + 'static,
+        <P::Core as Core>::Effect: Unpin,
+    {
+        let commands = self.guarded(name);
+        let (link, clock) = (link.clone(), self.clock.clone());
+        let supervisor = self.links.supervisor.clone();
+        let accepted = arbiter.spawn_fn(move || {
+            let withdraw = {
+                let link = link.clone();
+                move || link.clear()
+            };
+            let factory = move |ctx: &mut Context<Shell<P>>| {
+                guardian::publish(ctx, &link);
+                let (core, port, capacity) = make();
+                Shell::new(core, port, clock.clone(), capacity)
+            };
+            actix_rt::spawn(guardian::guard(
+                name, commands, supervisor, factory, withdraw,
+            ));
+        });
+        assert!(accepted, "a fresh arbiter takes work");
+    }
+
+    /// Spawns a guarded shell that is made once; the supervisor never asks for a second instance.
+    pub(super) fn spawn_once<P, F>(
+        &mut self,
+        arbiter: &ArbiterHandle,
+        name: ActorName,
+        link: &Link<<P::Core as Core>::In>,
+        make: F,
+    ) where
+        P: Perform,
+        F: FnOnce() -> (P::Core, P, usize) + Send + 'static,
+        Shell<P>: Handler<Tell<<P::Core as Core>::In>> + Actor<Context = Context<Shell<P>>>,
+        <P::Core as Core>::In: Send + 'static,
+        <P::Core as Core>::Effect: Unpin,
+    {
+        let mut make = Some(make);
+        let once = move || {
+            let make = make.take();
+            make.expect("the supervisor ends the process rather than asking for a second instance")(
+            )
+        };
+        self.spawn(arbiter, name, link, once);
+    }
+}
