@@ -18,6 +18,8 @@ const NS_PER_MS: i64 = 1_000_000;
 /// Levels a side of the test market.
 const DEPTH: i64 = 20;
 const SECONDS: i64 = 300;
+/// Enough for twice as many frames as a reader holds.
+const LONG_SECONDS: i64 = 6_000;
 
 type Window = BTreeMap<i64, String>;
 
@@ -34,10 +36,14 @@ struct Tape {
 }
 
 impl Tape {
-    /// Five minutes of a price that swings by half a percent, crossed by trades on both sides.
     fn swinging() -> Self {
+        Self::of(SECONDS)
+    }
+
+    /// A price that swings by half a percent, crossed by trades on both sides.
+    fn of(seconds: i64) -> Self {
         let mut tape = Self::default();
-        for second in 0..SECONDS {
+        for second in 0..seconds {
             let at_ms = second * 1_000;
             tape.move_to(at_ms, mid(second));
             if second % 4 == 0 {
@@ -396,7 +402,7 @@ fn a_wrong_command_line_is_a_usage_error() {
 
 #[test]
 fn an_interrupted_replay_prints_what_it_has() {
-    let tape = Tape::swinging();
+    let tape = Tape::of(LONG_SECONDS);
     let mut child = Command::new(env!("CARGO_BIN_EXE_btcbot"))
         .args([
             "replay",
@@ -411,12 +417,12 @@ fn an_interrupted_replay_prints_what_it_has() {
         .spawn()
         .expect("the binary starts");
     let mut stdin = child.stdin.take().expect("a pipe");
-    // More than a pipe holds: when it is written, the reader is there, and with it the handler of the signal.
+    // More than pipe and reader hold: when it is written, decisions are being made and signals are heard.
     stdin.write_all(tape.text().as_bytes()).expect("read");
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("delivered");
-    // The same moment again and again, until the reader has gone.
-    let stamp = START_NS + SECONDS * 1_000 * NS_PER_MS;
+    // The same moment again and again, until nobody reads any longer.
+    let stamp = START_NS + LONG_SECONDS * 1_000 * NS_PER_MS;
     let line = format!("{{\"ts_ns\":{stamp},\"frame\":[999,{{}}]}}\n");
     while stdin.write_all(line.as_bytes()).is_ok() {}
     let output = child.wait_with_output().expect("ended");
