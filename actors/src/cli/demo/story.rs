@@ -87,7 +87,9 @@ impl Story {
             Observed::Money(report) => {
                 let mut marks = self.marks.lock().expect("nobody panics with the marks");
                 if marks.equity_start.is_none() {
-                    marks.equity_start = report.equity.filter(|equity| equity.is_positive());
+                    // The first report may already hold a fill: what the day began with does not.
+                    let gained = report.day_pnl.unwrap_or_default();
+                    marks.equity_start = report.equity.map(|equity| equity - gained);
                 }
             }
             Observed::Order(view) if status.counts.submitted == 0 => {
