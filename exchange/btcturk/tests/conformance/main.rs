@@ -1,4 +1,4 @@
-//! Conformance of the codec (docs/INVARIANTS.md, the rules C-01 to C-45).
+//! Conformance of the codec (docs/INVARIANTS.md, rules C).
 //!
 //! Golden rows are ours: written by hand in the documented shapes, one for each message type and each trap. Captured
 //! rows are read from `../shared/data`, where that folder exists; where it does not, a test says that it was skipped.
