@@ -41,6 +41,10 @@ impl RiskGatePort {
     }
 
     fn persist(&self, now: Timestamp, record: Record) {
+        if let Record::Opening { at, .. } = &record {
+            // Strangers' trades before the opening balances are part of them; the router books only later ones.
+            self.to_router(RouterIn::Opened(*at));
+        }
         if self.journal.append(now, record).is_err() {
             shut(&self.owner.gate(), &self.eyes, "risk_to_journal");
         }
