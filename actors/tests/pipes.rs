@@ -1,0 +1,46 @@
+//! A reader that goes away is a normal end: no panic, no noise, exit 0.
+
+mod support;
+
+use std::process::Stdio;
+use support::START;
+use support::exchange::Simulator;
+use support::installation::Installation;
+
+#[test]
+fn a_closed_pipe_is_a_normal_end() {
+    let simulator = Simulator::process(7);
+    let place = Installation::dry(&simulator);
+    let commands: [&[&str]; 8] = [
+        &["version"],
+        &["version", "--json"],
+        &["--help"],
+        &["run", "--help"],
+        &["config", "show"],
+        &["config", "show", "--json"],
+        &["config", "check"],
+        &["run", "--config", "bot.toml", "--for", "1s"],
+    ];
+    for args in commands {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = place.command(args);
+        let child = command
+            .stdout(Stdio::from(writer))
+            .stderr(Stdio::piped())
+            .spawn();
+        let child = child.expect("the binary starts");
+        let pid = rustix::process::Pid::from_child(&child);
+        // Its few lines of log fit into the pipe, so it never waits for this reader.
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || tell.send(child.wait_with_output()));
+        let Ok(ended) = told.recv_timeout(START) else {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            panic!("{args:?} hangs on a closed pipe");
+        };
+        let ended = ended.expect("it is our child");
+        let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(0), "{args:?}: {stderr}");
+        assert!(!stderr.contains("panic"), "{args:?}: {stderr}");
+    }
+}

@@ -1,0 +1,266 @@
+//! The simulated exchange of a test: the built binary's own `simulator`, or the same server on a thread of the test.
+//!
+//! The second exists for accounts of their own: one API key may be used by one process on a machine, so tests that run
+//! at the same time must not share the example key.
+
+use super::{Bot, SOON, START, btcbot, http, now_ms, wait_for};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use btcturk::sign::Signer;
+use engine::ids::Asset;
+use engine::money::Amount;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use simulator::exchange::AccountSpec;
+use simulator::profile::Profile;
+use simulator::server::{RequestLog, Server};
+use simulator::venue::{Member, VenueOptions};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+/// Opening cash of an account of a test's own, in TRY.
+const CASH_TRY: i64 = 1_000_000;
+/// User number of such an account.
+const USER_ID: i64 = 200_002;
+/// Time between two signed looks at the exchange: far below its quota.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// A running simulated exchange, stopped when this is dropped.
+pub struct Simulator {
+    pub rest_url: String,
+    pub ws_url: String,
+    pub key: String,
+    pub secret: String,
+    address: SocketAddr,
+    dir: TempDir,
+    _holder: Holder,
+}
+
+enum Holder {
+    Process { _bot: Bot },
+    Thread { _thread: ServerThread },
+}
+
+struct ServerThread {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// One line of its log.
+#[derive(Clone, Debug)]
+pub struct Logged {
+    pub ts_ms: i64,
+    pub method: String,
+    pub path: String,
+    pub client_id: Option<String>,
+    pub status: u16,
+}
+
+/// A key pair that no other test has.
+pub fn fresh_keys() -> (String, String) {
+    let random = getrandom::u64().expect("random bits");
+    let key = format!(
+        "{:08x}-0000-4000-8000-{:012x}",
+        random >> 32,
+        random & 0xffff_ffff
+    );
+    (key.clone(), STANDARD.encode(Sha256::digest(key.as_bytes())))
+}
+
+impl Simulator {
+    /// Starts `btcbot simulator`, with the example account.
+    pub fn process(seed: u64) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let seed = seed.to_string();
+        let args = [
+            "simulator",
+            "--listen",
+            "127.0.0.1:0",
+            "--seed",
+            &seed,
+            "--log",
+            "requests",
+        ];
+        let mut bot = Bot::start(btcbot(dir.path(), &args));
+        let ready: Value = bot.wait("the simulator's ready line", START, |bot| {
+            let text = bot.stdout();
+            let (line, _) = text.split_once('\n')?;
+            serde_json::from_str(line).ok()
+        });
+        let text = |name: &str| ready["data"][name].as_str().expect("a text").to_owned();
+        let rest_url = text("rest_url");
+        Self {
+            address: address_of(&rest_url),
+            rest_url,
+            ws_url: text("ws_url"),
+            key: text("api_key"),
+            secret: text("api_secret"),
+            dir,
+            _holder: Holder::Process { _bot: bot },
+        }
+    }
+
+    /// Starts the server on a thread, with an account that holds cash only and has a key of its own.
+    pub fn with_own_account(seed: u64, faults: &[&str]) -> Self {
+        let (key, secret) = fresh_keys();
+        Self::with_keys(seed, faults, key, secret)
+    }
+
+    /// The same with given keys.
+    pub fn with_keys(seed: u64, faults: &[&str], key: String, secret: String) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let quote = Asset::parse("TRY").expect("a short name");
+        let member = Member {
+            spec: AccountSpec {
+                user_id: USER_ID,
+                deposits: vec![(quote, Amount::from_whole(CASH_TRY))],
+            },
+            key: key.clone(),
+            secret: secret.clone().into(),
+        };
+        let mut profile = Profile::faithful();
+        for fault in faults {
+            profile.set(fault).expect("a switch of the simulator");
+        }
+        let options = VenueOptions {
+            seed,
+            profile,
+            members: vec![member],
+        };
+        let log = RequestLog::file(&dir.path().join("requests")).expect("a new file");
+        let (thread, rest_url, ws_url) = ServerThread::start(options, log);
+        Self {
+            address: address_of(&rest_url),
+            rest_url,
+            ws_url,
+            key,
+            secret,
+            dir,
+            _holder: Holder::Thread { _thread: thread },
+        }
+    }
+
+    pub fn log_path(&self) -> PathBuf {
+        self.dir.path().join("requests")
+    }
+
+    /// Returns the requests so far; a line that is being written is left out.
+    pub fn requests(&self) -> Vec<Logged> {
+        read_log(&self.log_path())
+    }
+
+    /// Returns the submits so far.
+    pub fn posts(&self) -> Vec<Logged> {
+        self.of_method("POST")
+    }
+
+    /// Returns the cancels so far.
+    pub fn deletes(&self) -> Vec<Logged> {
+        self.of_method("DELETE")
+    }
+
+    fn of_method(&self, method: &str) -> Vec<Logged> {
+        let mut requests = self.requests();
+        requests.retain(|request| request.method == method);
+        requests
+    }
+
+    /// Returns the client ids of the account's open orders, asked as any client asks: with a signed request.
+    pub fn open_orders(&self) -> Vec<String> {
+        let signer = Signer::new(self.key.as_str().into(), &self.secret.as_str().into());
+        let signer = signer.expect("a usable key pair");
+        // A stamp that the engine has just used may be refused: the next one is taken.
+        wait_for("the exchange's list of open orders", SOON, || {
+            let headers = signer.rest_headers(now_ms());
+            let answer =
+                http::request(self.address, "GET", "/api/v1/openOrders", &headers.expose());
+            match answer {
+                Ok((200, body)) => Some(client_ids(&body)),
+                Ok(_) | Err(_) => {
+                    std::thread::sleep(LOOK);
+                    None
+                }
+            }
+        })
+    }
+}
+
+fn client_ids(body: &str) -> Vec<String> {
+    let answer: Value = serde_json::from_str(body).expect("JSON");
+    let sides = ["asks", "bids"].map(|side| answer["data"][side].as_array().expect("a list"));
+    let id = |order: &Value| {
+        order["orderClientId"]
+            .as_str()
+            .expect("a client id")
+            .to_owned()
+    };
+    sides.into_iter().flatten().map(id).collect()
+}
+
+fn address_of(rest_url: &str) -> SocketAddr {
+    let address = rest_url.strip_prefix("http://").expect("a plain address");
+    address.parse().expect("an IP address with a port")
+}
+
+fn read_log(path: &Path) -> Vec<Logged> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().map(logged).collect()
+}
+
+fn logged(line: &str) -> Logged {
+    let line: Value = serde_json::from_str(line).expect("the log holds JSON lines");
+    let text = |name: &str| line[name].as_str().map(str::to_owned);
+    Logged {
+        ts_ms: line["ts_ms"].as_i64().expect("a time"),
+        method: text("method").expect("a method"),
+        path: text("path").expect("a path"),
+        client_id: text("client_id"),
+        status: u16::try_from(line["status"].as_u64().expect("a status")).expect("small"),
+    }
+}
+
+impl ServerThread {
+    fn start(options: VenueOptions, log: RequestLog) -> (Self, String, String) {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+                let server = Server::start(loopback, &options, log)
+                    .await
+                    .expect("started");
+                tell.send((server.rest_url(), server.ws_url()))
+                    .expect("the test waits");
+                // An error means that the test has dropped its handle.
+                let _ = stopped.await;
+                server.stop().await;
+            });
+        });
+        let (rest_url, ws_url) = told.recv_timeout(START).expect("the server starts");
+        let server = Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        };
+        (server, rest_url, ws_url)
+    }
+}
+
+impl Drop for ServerThread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been printed already.
+            let _ = thread.join();
+        }
+    }
+}
