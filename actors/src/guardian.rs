@@ -5,6 +5,7 @@
 //! and every instance is fresh from a factory, never the old one.
 
 use crate::link::Link;
+use crate::metrics::Metrics;
 use actix::dev::ToEnvelope;
 use actix::{Actor, Context};
 use engine::supervisor::{ActorName, SupervisorIn};
@@ -32,6 +33,7 @@ pub async fn guard<A, F, W>(
     name: ActorName,
     mut commands: mpsc::Receiver<Command>,
     supervisor: Link<SupervisorIn>,
+    metrics: Metrics,
     mut factory: F,
     withdraw: W,
 ) where
@@ -43,17 +45,20 @@ pub async fn guard<A, F, W>(
         let mut ctx = Context::new();
         let actor = factory(&mut ctx);
         let mut life = actix_rt::spawn(ctx.into_future(actor));
+        metrics.actor_up(name, true);
         tracing::debug!(event = "actor_started", actor = name.as_str());
         let next = tokio::select! {
             biased;
             command = commands.recv() => command,
             _ended = &mut life => {
                 withdraw();
+                metrics.actor_up(name, false);
                 report(name, &supervisor);
                 wait_for_start(&mut commands).await
             }
         };
         withdraw();
+        metrics.actor_up(name, false);
         life.abort();
         match next {
             Some(Command::Start(delay_ms)) => pause(delay_ms).await,
@@ -91,4 +96,142 @@ where
 {
     use actix::AsyncContext;
     link.publish(ctx.address().recipient());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::link::Sent;
+    use crate::shell::{Perform, Shell};
+    use engine::core::{Core, Outbox};
+    use engine::time::Timestamp;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Longest wait for something that takes a fraction of a millisecond.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    /// The message that breaks the core's invariant.
+    const POISON: u32 = 13;
+
+    /// Adds up what it is told; a fresh one starts at zero.
+    struct Sum(u32);
+
+    impl Core for Sum {
+        type In = u32;
+        type Effect = u32;
+
+        fn handle(&mut self, _now: Timestamp, input: u32, out: &mut Outbox<u32>) {
+            assert!(input != POISON, "an invariant of this core");
+            self.0 += input;
+            out.push(self.0);
+        }
+
+        fn deadline(&self) -> Option<Timestamp> {
+            None
+        }
+
+        fn wake(&mut self, _now: Timestamp, _out: &mut Outbox<u32>) {}
+    }
+
+    struct Seen(Arc<AtomicU32>);
+
+    impl Perform for Seen {
+        type Core = Sum;
+
+        fn perform(&mut self, _now: Timestamp, effect: u32) {
+            self.0.store(effect, Ordering::SeqCst);
+        }
+    }
+
+    /// What the guardian reports, in place of the supervisor.
+    struct Ears(mpsc::UnboundedSender<SupervisorIn>);
+
+    impl Actor for Ears {
+        type Context = Context<Self>;
+    }
+
+    impl actix::Handler<crate::link::Tell<SupervisorIn>> for Ears {
+        type Result = ();
+
+        fn handle(&mut self, message: crate::link::Tell<SupervisorIn>, _ctx: &mut Context<Self>) {
+            self.0.send(message.0).expect("the test listens");
+        }
+    }
+
+    async fn until(what: &str, is_true: impl Fn() -> bool) {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !is_true() {
+                tokio::task::yield_now().await;
+            }
+        });
+        assert!(waited.await.is_ok(), "{what}");
+    }
+
+    #[actix_rt::test]
+    async fn a_panic_is_reported_and_a_fresh_instance_takes_the_place() {
+        let (heard_send, mut heard) = mpsc::unbounded_channel();
+        let supervisor = Link::default();
+        supervisor.publish(Ears(heard_send).start().recipient());
+        let (link, seen) = (Link::<u32>::default(), Arc::new(AtomicU32::new(0)));
+        let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+        let factory = {
+            let (link, seen) = (link.clone(), Arc::clone(&seen));
+            move |ctx: &mut Context<Shell<Seen>>| {
+                publish(ctx, &link);
+                Shell::new(Sum(0), Seen(Arc::clone(&seen)), Clock::start(), 16)
+            }
+        };
+        let withdraw = {
+            let link = link.clone();
+            move || link.clear()
+        };
+        let life = actix_rt::spawn(guard(
+            ActorName::Strategy,
+            inbox,
+            supervisor,
+            Metrics::new(crate::cli::version::BUILD, &[], Timestamp(0)),
+            factory,
+            withdraw,
+        ));
+
+        until("the first instance lives", || {
+            link.send(5) == Sent::Delivered
+        })
+        .await;
+        until("it adds up", || seen.load(Ordering::SeqCst) == 5).await;
+        assert_eq!(link.send(POISON), Sent::Delivered);
+        let report = tokio::time::timeout(PATIENCE, heard.recv())
+            .await
+            .expect("the end is reported");
+        assert_eq!(report, Some(SupervisorIn::Ended(ActorName::Strategy)));
+        assert_eq!(
+            link.send(1),
+            Sent::Down,
+            "nobody lives until the supervisor says so"
+        );
+
+        commands
+            .send(Command::Start(0))
+            .await
+            .expect("the guardian listens");
+        until("a second instance lives", || {
+            link.send(7) == Sent::Delivered
+        })
+        .await;
+        until("it is fresh: nothing of the first sum is left", || {
+            seen.load(Ordering::SeqCst) == 7
+        })
+        .await;
+
+        commands
+            .send(Command::Shutdown)
+            .await
+            .expect("the guardian listens");
+        assert!(
+            tokio::time::timeout(PATIENCE, life).await.is_ok(),
+            "the guardian ends"
+        );
+        assert_eq!(link.send(1), Sent::Down);
+    }
 }

@@ -155,12 +155,21 @@ impl Drop for Logging {
     }
 }
 
+/// Panics since the hook was set; a hook can carry no state to ask for later.
+static PANICS: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the panics of every thread since [`log_panics`].
+pub fn panics() -> u64 {
+    PANICS.load(Ordering::Relaxed)
+}
+
 /// Logs every panic through the filter, as one event, and calls `on_panic`: the place to close the gate.
 ///
 /// The payload is a text of ours or of a library and may quote anything, so it is cleaned and cut like any other.
 pub fn log_panics(on_panic: impl Fn() + Send + Sync + 'static) {
     std::panic::set_hook(Box::new(move |info| {
         on_panic();
+        PANICS.fetch_add(1, Ordering::Relaxed);
         let text = info.payload_as_str().unwrap_or("a panic without a text");
         let place = info.location().map(ToString::to_string);
         let place = place.unwrap_or_default();

@@ -4,6 +4,7 @@
 
 use crate::clock::Clock;
 use crate::link::{Link, Sent, Tell};
+use crate::logging;
 use crate::metrics::{Metrics, OrderMark, Stage};
 use crate::ops::Pictures;
 use crate::status::Status;
@@ -113,6 +114,8 @@ pub struct Figures {
     pub metrics: Metrics,
     /// The HTTP plane.
     pub pictures: Pictures,
+    /// Log lines dropped so far.
+    pub dropped_lines: Arc<AtomicU64>,
 }
 
 /// The actor.
@@ -123,6 +126,7 @@ pub struct Observer {
     pictures: Pictures,
     watcher: Option<Watcher>,
     dropped: Arc<AtomicU64>,
+    dropped_lines: Arc<AtomicU64>,
 }
 
 impl Observer {
@@ -134,7 +138,11 @@ impl Observer {
         eyes: &Eyes,
         watcher: Option<Watcher>,
     ) -> Self {
-        let Figures { metrics, pictures } = figures;
+        let Figures {
+            metrics,
+            pictures,
+            dropped_lines,
+        } = figures;
         Self {
             status,
             clock,
@@ -142,11 +150,15 @@ impl Observer {
             pictures,
             watcher,
             dropped: Arc::clone(&eyes.dropped),
+            dropped_lines,
         }
     }
 
     fn refresh(&self) {
         self.metrics.upkeep();
+        self.metrics.panics(logging::panics());
+        self.metrics
+            .log_dropped(self.dropped_lines.load(Ordering::Relaxed));
         let now = self.clock.now();
         let picture = self
             .status
@@ -188,7 +200,6 @@ impl Observer {
                 counts.denied += 1;
                 *status.denials.entry(denial.code.as_str()).or_insert(0) += 1;
                 metrics.denied(denial.code);
-                metrics.decision(Stage::Denied);
                 tracing::info!(event = "intent_denied", symbol = %denial.intent.symbol, side = denial.intent.side.as_str(),
                     reason = denial.code.as_str(), seen = %denial.seen, allowed = %denial.allowed);
             }
@@ -345,6 +356,12 @@ fn order(status: &mut Status, metrics: &Metrics, view: &OrderView) {
         | OrderState::Absent
         | OrderState::Canceled
         | OrderState::Filled => {}
+    }
+    if before.is_none() {
+        metrics.decision(Stage::Approved);
+    }
+    if before == Some(OrderState::Sending) && !matches!(view.state, OrderState::NotSent(_)) {
+        metrics.decision(Stage::Sent);
     }
     if let Some(mark) = order_mark(view.state) {
         metrics.order(mark);

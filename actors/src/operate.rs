@@ -2,10 +2,11 @@
 //!
 //! It waits for signals, deadlines and failures, and stops in the order that leaves nothing behind.
 
+mod client;
+
 use crate::clock::{Clock, StampSource};
-use crate::driver::endpoint::Endpoint;
 use crate::driver::line::LineLimits;
-use crate::driver::reads::{ReadLimits, ReadParts, Reads};
+use crate::driver::reads::Reads;
 use crate::driver::stream::StreamParts;
 use crate::driver::submit::PortParts;
 use crate::driver::{Keys, tls};
@@ -13,6 +14,7 @@ use crate::exits::{LiveExits, SimulatedExits, Way};
 use crate::gate::{Flag, GateOwner};
 use crate::link::Sent;
 use crate::logging::Logging;
+use crate::metrics::Metrics;
 use crate::observer::{Eyes, Figures, SharedStatus, Watcher};
 use crate::operator::Operator;
 use crate::order_router::OwnOrders;
@@ -26,6 +28,7 @@ use crate::store::{Entry, Store, StoreError};
 use crate::system::{self, Links, Plan, Running};
 use crate::upkeep::Upkeep;
 use crate::venue::SimulatedReads;
+use client::{client, endpoint};
 use config::arming::Armed;
 use config::load::Loaded;
 use config::settings::Settings;
@@ -39,6 +42,9 @@ use engine::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+
+/// Time between two looks at what a run of one cycle waits for.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Where orders go, and whether they may.
 pub enum Exchange {
@@ -191,6 +197,7 @@ struct Parts {
     /// A client that signs with a candidate key pair.
     trial: (Keys, Reads),
     keys: Keys,
+    metrics: Metrics,
     stamps: StampSource,
     tag: AccountTag,
     again: Option<Box<dyn Fn() -> Result<Loaded, String>>>,
@@ -213,6 +220,7 @@ impl Parts {
             reads,
             trial: (candidate.clone(), client(setup, candidate, stamps.clone())),
             keys: setup.keys.clone(),
+            metrics: setup.figures.metrics.clone(),
             stamps,
             tag: setup.tag,
             again: None,
@@ -423,10 +431,7 @@ impl Parts {
         operator: &mut Operator,
         until: Until,
     ) -> (Cause, u32) {
-        let period = Duration::from_millis(
-            u64::try_from(self.settings.strategy.cycle_interval_ms).unwrap_or(1),
-        );
-        let mut beat = tokio::time::interval(period);
+        let mut beat = tokio::time::interval(self.beat(&until));
         let over = async {
             match until.elapsed {
                 Some(elapsed) => tokio::time::sleep(elapsed).await,
@@ -439,7 +444,7 @@ impl Parts {
         loop {
             tokio::select! {
                 biased;
-                event = signals.next() => match event {
+                event = self.heard(signals) => match event {
                     Some(Event::Signal(Signal::Usr1)) => operator.safe_mode_on(),
                     Some(Event::Signal(Signal::Usr2)) => drop(operator.request_off()),
                     Some(Event::Signal(Signal::Hup)) => self.reload(),
@@ -469,6 +474,21 @@ impl Parts {
                 }
             }
         }
+    }
+
+    /// Whoever waits for a single cycle does not wait for the beat of many.
+    fn beat(&self, until: &Until) -> Duration {
+        let ms = u64::try_from(self.settings.strategy.cycle_interval_ms).unwrap_or(1);
+        let period = Duration::from_millis(ms);
+        until.ready_within.map_or(period, |_| period.min(LOOK))
+    }
+
+    async fn heard(&self, signals: &mut Signals) -> Option<Event> {
+        let event = signals.next().await;
+        if let Some(Event::Signal(signal)) = event {
+            self.metrics.signal(signal);
+        }
+        event
     }
 
     fn readiness(&self, until: &Until, started: Timestamp) -> Readiness {
@@ -528,7 +548,7 @@ impl Parts {
             tokio::select! {
                 biased;
                 left = &mut settled => return left,
-                event = signals.next() => {
+                event = self.heard(signals) => {
                     if matches!(event, Some(Event::StopNow) | None) {
                         hurry_send.send_replace(true);
                     }
@@ -554,34 +574,4 @@ impl Parts {
             tracing::error!(event = "emergency_cancel", order_id = %row.id, reply = ?reply);
         }
     }
-}
-
-/// Makes a client for reads and cancels.
-fn client(setup: &Setup, keys: Keys, stamps: StampSource) -> Reads {
-    let rest = &setup.settings.exchange.rest;
-    let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-    let reads = Reads::new(ReadParts {
-        endpoint: endpoint(setup.settings.exchange.rest_url.as_str()),
-        tls: tls::client_config(),
-        keys,
-        stamps,
-        clock: setup.clock.clone(),
-        metrics: setup.figures.metrics.clone(),
-        limits: ReadLimits {
-            connect: millis(rest.connect_timeout_ms),
-            read: millis(rest.timeout_ms),
-            retries_max: rest.retries_max,
-            delay_ms_base: rest.retry_delay_ms_base,
-            delay_ms_max: rest.retry_delay_ms_max,
-            requests_per_second: setup.requests_per_second,
-            ..ReadLimits::default()
-        },
-        seed: setup.entropy,
-    });
-    reads.expect("the client's settings are constants that were tested")
-}
-
-/// Reads an address that the configuration has already judged.
-fn endpoint(url: &str) -> Endpoint {
-    Endpoint::parse(url).expect("the configuration accepts only addresses that can be used")
 }

@@ -36,6 +36,18 @@ pub fn print_text(text: &str) -> io::Result<()> {
     }
 }
 
+/// Prints text and flushes it. A reader that has gone is no reason to end: for a process that has work to do beside.
+pub fn offer_text(text: &str) {
+    offer(&mut io::stdout().lock(), text);
+}
+
+fn offer(out: &mut impl Write, text: &str) {
+    match write_text(out, text) {
+        Ok(Printed::Done | Printed::ReaderGone) => {}
+        Err(error) => tracing::error!(event = "stdout_failed", error = %error),
+    }
+}
+
 fn write_line(out: &mut impl Write, line: &str) -> io::Result<Printed> {
     judge(writeln!(out, "{line}").and_then(|()| out.flush()))
 }
@@ -69,6 +81,18 @@ mod tests {
             write_text(&mut writer, "three").ok(),
             Some(Printed::ReaderGone)
         );
+    }
+
+    #[test]
+    fn an_offer_survives_a_closed_pipe_and_a_full_device() {
+        let (reader, mut writer) = io::pipe().expect("pipes are available");
+        drop(reader);
+        offer(&mut writer, "nobody reads this");
+        let mut full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("Linux has /dev/full");
+        offer(&mut full, "nothing fits");
     }
 
     #[test]

@@ -51,7 +51,7 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
     let loaded = profile(&server, clock.now())?;
     let settings = Arc::new(unlocked(&loaded));
     let filter = Filter::default();
-    let _logging = install_logging(&clock, &filter, &run_id);
+    let logging = install_logging(&clock, &filter, &run_id);
     let owner = Arc::new(GateOwner::new());
     let gate = owner.gate();
     logging::log_panics(move || {
@@ -61,6 +61,10 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
     let figures = Figures {
         metrics: Metrics::new(BUILD, &settings.market.symbols, clock.now()),
         pictures: Pictures::default(),
+        dropped_lines: logging
+            .as_ref()
+            .map(Logging::dropped_counter)
+            .unwrap_or_default(),
     };
     let status: SharedStatus = Arc::new(RwLock::new(Status::default()));
     let plane = plane(args, &loaded).await?;
@@ -162,9 +166,10 @@ async fn plane(args: &DemoArgs, loaded: &Loaded) -> Result<Bound, Failed> {
         Some(address) => (address.ip(), Port::Exact(address.port())),
         None => (ops.address, Port::Preferred(ops.port)),
     };
-    ops::bind(ip, port)
-        .await
-        .map_err(|error| Failed::new(Exit::Failure, error.to_string()))
+    ops::bind(ip, port).await.map_err(|error| {
+        let message = format!("{error}; --http chooses another address, and port 0 a free port");
+        Failed::new(Exit::Failure, message)
+    })
 }
 
 fn armed(server: &Server) -> Result<Armed, Failed> {

@@ -82,6 +82,7 @@ async fn trade(
     let figures = Figures {
         metrics: Metrics::new(BUILD, &settings.market.symbols, now),
         pictures: Pictures::default(),
+        dropped_lines: logging.dropped_counter(),
     };
     figures.metrics.armed(armed.is_some());
     let plane = ops::bind(settings.ops.address, Port::Exact(settings.ops.port)).await;
@@ -115,11 +116,11 @@ async fn trade(
             &[],
             &place.tag.to_string(),
         ),
-    )?;
+    );
     say(
         args,
         &format!("status http://{address}/status   metrics http://{address}/metrics\n"),
-    )?;
+    );
     log_start(&loaded, &assessment);
     let status: SharedStatus = Arc::new(RwLock::new(Status::default()));
     let key = loaded.secrets().fingerprint();
@@ -181,7 +182,7 @@ async fn trade(
         .await
         .map_err(unusable)?;
     serving.abort();
-    conclude(args, &ended, &assessment, &status)
+    Ok(conclude(args, &ended, &assessment, &status))
 }
 
 /// The configuration's verdict; an armed one brings its proof.
@@ -239,7 +240,8 @@ impl Place {
         if venue == Venue::Dry && !dir.exists() {
             create_dry(&dir, now)?;
         }
-        let (store, history) = Store::open(&dir, venue).map_err(unusable)?;
+        let (store, history) = Store::open(&dir, venue)
+            .map_err(|error| unusable_at(&dir.join(store::FILE_NAME), error))?;
         let tag = AccountTag::parse(&store.header().account_tag)
             .map_err(|_| Failed::new(Exit::Store, "the journal's account tag is unreadable"))?;
         Ok(Self {
@@ -278,6 +280,14 @@ fn held(error: &LockError) -> Failed {
         Exit::Permission
     };
     Failed::new(exit, error.to_string())
+}
+
+fn unusable_at(path: &Path, error: StoreError) -> Failed {
+    let failed = unusable(error);
+    Failed::new(
+        failed.exit,
+        format!("{}: {}", path.display(), failed.message),
+    )
 }
 
 fn unusable(error: StoreError) -> Failed {
@@ -329,12 +339,11 @@ fn log_start(loaded: &Loaded, assessment: &Assessment) {
     }
 }
 
-fn say(args: &RunArgs, text: &str) -> Result<(), Failed> {
-    if args.json {
-        return Ok(());
+/// Nobody has to read along: losing the reader must not end a process with open orders.
+fn say(args: &RunArgs, text: &str) {
+    if !args.json {
+        out::offer_text(text);
     }
-    out::print_text(text)
-        .map_err(|error| Failed::new(Exit::Failure, format!("cannot write to stdout: {error}")))
 }
 
 /// One line on stdout whenever the mode or its reasons change.
@@ -354,19 +363,12 @@ fn mode_lines(is_silent: bool) -> Watcher {
         if is_silent || *last == line {
             return;
         }
-        if let Err(error) = out::print_line(line.trim_end()) {
-            tracing::error!(event = "stdout_failed", error = %error);
-        }
+        out::offer_text(&format!("{}\n", line.trim_end()));
         *last = line;
     })
 }
 
-fn conclude(
-    args: &RunArgs,
-    ended: &Ended,
-    assessment: &Assessment,
-    status: &SharedStatus,
-) -> Outcome {
+fn conclude(args: &RunArgs, ended: &Ended, assessment: &Assessment, status: &SharedStatus) -> Exit {
     let status = status.read().expect("no holder of the status can panic");
     let counts = status.counts;
     let leftovers: Vec<String> = ended
@@ -409,14 +411,19 @@ fn conclude(
             .map(|id| format!("left over: {id}\n"))
             .collect::<String>(),
     );
-    Report {
+    let report = Report {
         command: "run",
         ok: exit == Exit::Ok,
         data,
         warnings: Vec::new(),
-    }
-    .print(args.json, &text)?;
-    Ok(exit)
+    };
+    // The exit code is the verdict, whoever still reads.
+    out::offer_text(&if args.json {
+        format!("{}\n", report.to_json())
+    } else {
+        text
+    });
+    exit
 }
 
 fn exit_of(args: &RunArgs, ended: &Ended, assessment: &Assessment) -> Exit {

@@ -301,6 +301,7 @@ pub(super) fn metrics(stage: &mut Stage, plan: &Plan) {
         ActorName::Metrics,
         commands,
         supervisor,
+        stage.metrics.clone(),
         factory,
         withdraw,
     ));
@@ -325,6 +326,7 @@ pub(super) fn secrets(stage: &mut Stage, plan: &Plan) {
         ActorName::Secrets,
         commands,
         supervisor,
+        stage.metrics.clone(),
         factory,
         withdraw,
     ));
@@ -347,5 +349,6 @@ pub(super) fn supervisor(stage: &Stage, seed: u64) -> mpsc::Receiver<ActorName> 
         supervisor::MAILBOX,
     );
     stage.links.supervisor.publish(shell.start().recipient());
+    stage.metrics.actor_up(ActorName::Supervisor, true);
     fatal
 }

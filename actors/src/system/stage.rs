@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::gate::Gate;
 use crate::guardian::{self, COMMANDS_MAX, Command};
 use crate::link::{Link, Tell};
+use crate::metrics::Metrics;
 use crate::observer::Eyes;
 use crate::shell::{Perform, Shell};
 use actix::{Actor, Context, Handler};
@@ -21,6 +22,7 @@ pub(super) struct Stage {
     pub(super) clock: Clock,
     pub(super) links: Links,
     pub(super) eyes: Eyes,
+    pub(super) metrics: Metrics,
     pub(super) settings: Arc<Settings>,
     pub(super) gate: Gate,
     pub(super) rulebook: Rulebook,
@@ -35,6 +37,7 @@ impl Stage {
             clock: plan.clock.clone(),
             links: plan.links.clone(),
             eyes: plan.eyes.clone(),
+            metrics: plan.figures.metrics.clone(),
             settings: Arc::clone(&plan.settings),
             gate: plan.owner.gate(),
             rulebook: Rulebook::default(),
@@ -67,7 +70,7 @@ impl Stage {
     {
         let commands = self.guarded(name);
         let (link, clock) = (link.clone(), self.clock.clone());
-        let supervisor = self.links.supervisor.clone();
+        let (supervisor, metrics) = (self.links.supervisor.clone(), self.metrics.clone());
         let accepted = arbiter.spawn_fn(move || {
             let withdraw = {
                 let link = link.clone();
@@ -79,7 +82,7 @@ impl Stage {
                 Shell::new(core, port, clock.clone(), capacity)
             };
             actix_rt::spawn(guardian::guard(
-                name, commands, supervisor, factory, withdraw,
+                name, commands, supervisor, metrics, factory, withdraw,
             ));
         });
         assert!(accepted, "a fresh arbiter takes work");
