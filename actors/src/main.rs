@@ -5,6 +5,8 @@
 use actors::cli::{self, Cli};
 use actors::signals::Signals;
 use clap::Parser;
+use clap::error::ErrorKind;
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -12,7 +14,7 @@ fn main() -> ExitCode {
     let signals = match Signals::install() {
         Ok(signals) => signals,
         Err(error) => {
-            eprintln!("btcbot: cannot listen to signals: {error}");
+            say(&format!("btcbot: cannot listen to signals: {error}"));
             return ExitCode::from(cli::exit::Exit::Internal.code());
         }
     };
@@ -23,7 +25,7 @@ fn main() -> ExitCode {
     match cli::dispatch(cli, signals) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failed) => {
-            eprintln!("btcbot: {}", failed.message);
+            say(&format!("btcbot: {}", failed.message));
             ExitCode::from(failed.exit.code())
         }
     }
@@ -32,9 +34,21 @@ fn main() -> ExitCode {
 /// Help is data and succeeds; a wrong command line is exit 2. A closed pipe is neither.
 fn usage(error: &clap::Error) -> ExitCode {
     let is_help = !error.use_stderr();
-    match error.print() {
+    let printed = error.print();
+    if error.kind() == ErrorKind::InvalidSubcommand {
+        say(&format!(
+            "commands: {}",
+            cli::commands_beside(std::env::args_os())
+        ));
+    }
+    match printed {
         Ok(()) if is_help => ExitCode::SUCCESS,
         Err(io) if io.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Ok(()) | Err(_) => ExitCode::from(cli::exit::Exit::Usage.code()),
     }
+}
+
+/// Writes a line to standard error; the exit code stands even if nobody reads it.
+fn say(line: &str) {
+    let _unread = writeln!(std::io::stderr(), "{line}");
 }

@@ -16,8 +16,9 @@ pub mod run;
 pub mod simulator_cmd;
 pub mod version;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use exit::Outcome;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -278,6 +279,19 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "too long".to_owned())
 }
 
+/// Returns the commands that stand beside the one that nobody knows, for its error.
+pub fn commands_beside(args: impl IntoIterator<Item = OsString>) -> String {
+    let mut command = Cli::command();
+    for arg in args.into_iter().skip(1) {
+        match command.find_subcommand(&arg) {
+            Some(known) => command = known.clone(),
+            None => break,
+        }
+    }
+    let names = command.get_subcommands().map(clap::Command::get_name);
+    names.collect::<Vec<_>>().join(", ")
+}
+
 /// Carries out a command.
 ///
 /// # Errors
@@ -299,11 +313,17 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_unknown_command_is_shown_the_known_ones_of_its_place() {
+        let beside = |line: &str| commands_beside(line.split(' ').map(OsString::from));
+        assert!(beside("btcbot frob").starts_with("demo, run, health, "));
+        assert_eq!(beside("btcbot config frob"), "check, show");
     }
 
     #[test]
