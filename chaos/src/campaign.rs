@@ -1,0 +1,124 @@
+//! Many seeds: what they came to together, and which of them failed.
+
+use crate::oracle::Violation;
+use crate::plan::Plan;
+use crate::planted::Plant;
+use crate::trace::Trace;
+use crate::world::{Figures, Outcome, World};
+use serde::Serialize;
+
+/// Failing seeds that are listed.
+const FAILING_MAX: usize = 10;
+/// Every seed of this many runs twice, and must leave the same trace.
+const TWICE_EVERY: u64 = 10;
+/// Lines of the trace that a failing seed shows.
+pub const TAIL_LINES: usize = 40;
+
+/// What many seeds came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Runs.
+    pub seeds: u64,
+    /// Things that happened.
+    pub steps: u64,
+    /// Orders that the exchange accepted.
+    pub orders: u64,
+    /// Fills of our account.
+    pub fills: u64,
+    /// Processes that ended.
+    pub crashes: u64,
+    /// Submits whose fate was unknown at some time.
+    pub unknowns: u64,
+    /// Orders that were concluded to be absent.
+    pub absents: u64,
+    /// Orders that were held never to have existed, and did.
+    pub ghosts: u64,
+    /// Seeds that ended killed.
+    pub kills: u64,
+    /// Seeds in which an assumption of the exchange was broken on purpose.
+    pub beyond: u64,
+    /// Seeds that traded nothing.
+    pub vacuous: u64,
+    /// Virtual hours.
+    pub simulated_hours: i64,
+    /// Rules that were broken, over all seeds.
+    pub violations: u64,
+    /// Seeds that left two traces.
+    pub nondeterministic: u64,
+    /// The first seeds that failed.
+    pub failing_seeds: Vec<u64>,
+    #[serde(skip)]
+    ms: i64,
+}
+
+impl Summary {
+    /// Returns whether nothing was broken.
+    pub fn is_ok(&self) -> bool {
+        self.violations == 0 && self.nondeterministic == 0
+    }
+
+    fn add(&mut self, outcome: &Outcome, plan: &Plan) {
+        let figures = &outcome.figures;
+        self.seeds += 1;
+        self.steps += figures.steps;
+        self.orders += figures.orders;
+        self.fills += figures.fills;
+        self.crashes += figures.crashes;
+        self.unknowns += figures.unknowns;
+        self.absents += figures.absents;
+        self.ghosts += figures.ghosts;
+        self.kills += figures.kills;
+        self.beyond += u64::from(plan.is_beyond);
+        self.vacuous += u64::from(figures.orders == 0);
+        self.ms += figures.ms;
+        self.simulated_hours = self.ms / 3_600_000;
+        self.violations += u64::try_from(outcome.violations.len()).unwrap_or(u64::MAX);
+    }
+
+    fn fail(&mut self, seed: u64) {
+        if self.failing_seeds.len() < FAILING_MAX && !self.failing_seeds.contains(&seed) {
+            self.failing_seeds.push(seed);
+        }
+    }
+}
+
+/// Runs one seed and keeps the last lines of its trace.
+///
+/// A panic of a core is a broken rule like any other; its trace is lost.
+pub fn run_seed(seed: u64, plant: Option<Plant>, lines: usize) -> Outcome {
+    let run = || World::new(Plan::of(seed), plant, Trace::keeping(lines)).run();
+    std::panic::catch_unwind(run).unwrap_or_else(|_| panicked(seed))
+}
+
+fn panicked(seed: u64) -> Outcome {
+    Outcome {
+        seed,
+        figures: Figures::default(),
+        violations: vec![Violation {
+            at: 0,
+            rule: "no_panic",
+            seen: "a core or the exchange panicked".to_owned(),
+        }],
+        trace: Trace::keeping(0),
+    }
+}
+
+/// Runs seeds; `show` is told of each that failed, with the end of its trace.
+pub fn run(seeds: impl Iterator<Item = u64>, mut show: impl FnMut(&Outcome)) -> Summary {
+    let mut summary = Summary::default();
+    for seed in seeds {
+        let outcome = run_seed(seed, None, 0);
+        summary.add(&outcome, &Plan::of(seed));
+        if !outcome.violations.is_empty() {
+            summary.fail(seed);
+            show(&run_seed(seed, None, TAIL_LINES));
+        }
+        if seed.is_multiple_of(TWICE_EVERY)
+            && run_seed(seed, None, 0).trace.hash() != outcome.trace.hash()
+        {
+            summary.nondeterministic += 1;
+            summary.fail(seed);
+        }
+    }
+    summary
+}

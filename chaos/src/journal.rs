@@ -1,0 +1,100 @@
+//! The disk: records in their order, durable a little later, and what of them is left after a crash.
+//!
+//! One writer: a record is never durable before an earlier one. A crash keeps the durable part and any prefix of the
+//! rest, because a commit may have ended without anybody having heard of it.
+
+use engine::dice::Dice;
+use engine::ids::ClientId;
+use engine::record::Record;
+use engine::time::Timestamp;
+use std::collections::VecDeque;
+
+/// A record on its way to the disk.
+#[derive(Debug)]
+struct Pending {
+    ready_at: Timestamp,
+    record: Record,
+    waits: Option<ClientId>,
+}
+
+/// The journal of all lives of one run.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    durable: Vec<Record>,
+    pending: VecDeque<Pending>,
+}
+
+impl Journal {
+    /// Hands a record to the writer; returns when it will be durable.
+    pub(crate) fn append(
+        &mut self,
+        ready_at: Timestamp,
+        record: Record,
+        waits: Option<ClientId>,
+    ) -> Timestamp {
+        let ready_at = self
+            .pending
+            .back()
+            .map_or(ready_at, |last| last.ready_at.max(ready_at));
+        self.pending.push_back(Pending {
+            ready_at,
+            record,
+            waits,
+        });
+        ready_at
+    }
+
+    /// Lets time pass; returns the orders whose records became durable.
+    pub(crate) fn commit(&mut self, now: Timestamp) -> Vec<ClientId> {
+        let mut heard = Vec::new();
+        while let Some(done) = self.pending.pop_front_if(|next| next.ready_at <= now) {
+            heard.extend(done.waits);
+            self.durable.push(done.record);
+        }
+        heard
+    }
+
+    /// Loses what is not durable, except a drawn prefix that was written without an answer.
+    pub(crate) fn crash(&mut self, survivors: Survivors, dice: &mut Dice) {
+        let most = i64::try_from(self.pending.len()).unwrap_or(i64::MAX);
+        let kept = match survivors {
+            Survivors::None => 0,
+            Survivors::All => most,
+            Survivors::Drawn => dice.between(0, most),
+        };
+        for _ in 0..kept {
+            self.durable
+                .extend(self.pending.pop_front().map(|p| p.record));
+        }
+        self.pending.clear();
+    }
+
+    /// Writes a record at once: a start writes its number before anything else happens.
+    pub(crate) fn write(&mut self, record: Record) {
+        self.durable.push(record);
+    }
+
+    /// Returns what a start would read.
+    pub(crate) fn durable(&self) -> &[Record] {
+        &self.durable
+    }
+
+    /// Returns whether an order's record is on disk.
+    pub(crate) fn has_sending(&self, id: ClientId) -> bool {
+        self.durable
+            .iter()
+            .rev()
+            .any(|record| matches!(record, Record::Sending { order, .. } if order.client_id == id))
+    }
+}
+
+/// What a crash leaves of the records that nobody knew to be durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Survivors {
+    /// Nothing.
+    None,
+    /// Everything.
+    All,
+    /// A drawn prefix.
+    Drawn,
+}

@@ -1,0 +1,26 @@
+//! The whole system from one seed: every core, the pure exchange, a bad network, a slow disk and crashes.
+//!
+//! Virtual time, one thread, no runtime: a seed is a schedule, and the same seed is the same schedule. What is to be
+//! shown: at most one exchange order per intent, and every exchange order eventually known, whatever fails when.
+#![forbid(unsafe_code)]
+#![warn(missing_docs, clippy::missing_errors_doc)]
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    clippy::float_arithmetic
+)]
+
+pub mod campaign;
+mod journal;
+mod life;
+mod network;
+pub mod oracle;
+mod perform;
+pub mod plan;
+pub mod planted;
+pub mod points;
+mod stream;
+pub mod trace;
+mod verdict;
+mod wire;
+pub mod world;

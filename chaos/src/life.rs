@@ -1,0 +1,302 @@
+//! One process: its cores, its clock, its socket, and the answers it waits for.
+//!
+//! A crash drops a life whole. The next one is made of the journal alone, as `actors/src/system.rs` does it.
+
+use crate::plan::Plan;
+use crate::planted::Plant;
+use engine::book::{BookLimits, Books};
+use engine::desk::{Cores, Desk};
+use engine::dice::Dice;
+use engine::feed::{Access, Feed, FeedLimits};
+use engine::ids::{AccountTag, Asset, BootTag, ClientId, Symbol};
+use engine::instrument::Instrument;
+use engine::intent::StrategyKind;
+use engine::money::Amount;
+use engine::msg::Channel;
+use engine::reconcile::Reconciler;
+use engine::record::Record;
+use engine::risk::{IdSource, Limits, RiskGate, RiskSettings, Venue};
+use engine::router::{OrderRouter, RouterSettings};
+use engine::strategy::Strategies;
+use engine::strategy::params::{
+    CommonParams, KindParams, MarketMakerParams, MeanReversionParams, StrategyParams,
+};
+use engine::time::Timestamp;
+use std::collections::BTreeSet;
+
+/// As in config/default.toml: life of a resting order (shortened), looks at the account, repeats and waits.
+const TTL_MS: i64 = 40_000;
+const RECONCILE_MS: i64 = 15_000;
+const CANCEL_RETRY_MS: i64 = 2_000;
+/// Wait behind the stamp's horizon before absence may be concluded, milliseconds.
+const UNKNOWN_SETTLE_MS: i64 = 10_000;
+/// Undoes horizon and wait, for the planted bug that does not wait.
+const NO_SETTLE_MS: i64 = -6_000;
+/// Records at the end of the journal that the planted bug does not read.
+const TAIL_SKIPPED: usize = 2;
+/// Largest worst-case exposure of one pair, in quote.
+pub(crate) const EXPOSURE_MAX: i64 = 6_000;
+/// Own orders at once.
+pub(crate) const OPEN_ORDERS_MAX: usize = 6;
+
+/// The account's tag in every client id.
+pub(crate) fn tag() -> AccountTag {
+    AccountTag::from_entropy(7)
+}
+
+/// The account's quote currency.
+pub(crate) fn quote() -> Asset {
+    Asset::parse("TRY").expect("a short name")
+}
+
+/// The socket to the stream, as both ends see it.
+#[derive(Debug, Default)]
+pub(crate) struct Socket {
+    /// Counts sessions; frames of an older one are not heard.
+    pub(crate) session: u32,
+    pub(crate) is_open: bool,
+    /// Open, but nothing comes any more.
+    pub(crate) is_silent: bool,
+    pub(crate) is_private: bool,
+    pub(crate) is_private_silent: bool,
+    pub(crate) joined: BTreeSet<(Channel, Symbol)>,
+    /// Frames arrive in their order.
+    pub(crate) last_at: Timestamp,
+}
+
+/// One process.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) number: u32,
+    pub(crate) desk: Desk,
+    /// Our clock less the exchange's, milliseconds.
+    pub(crate) skew_ms: i64,
+    /// The exchange's clock less ours, as measured.
+    pub(crate) offset_ms: i64,
+    pub(crate) socket: Socket,
+    /// Answers that are awaited; one that is not in here any more comes too late.
+    pub(crate) tickets: BTreeSet<u64>,
+    /// No submit leaves.
+    pub(crate) is_shut: bool,
+    pub(crate) clean_pass_at: Option<Timestamp>,
+    /// Orders that the planted bug has sent again.
+    pub(crate) resent: BTreeSet<ClientId>,
+}
+
+impl Life {
+    /// Returns our clock's time at a moment of the exchange's.
+    pub(crate) fn local(&self, now: Timestamp) -> Timestamp {
+        now.plus_ms(self.skew_ms)
+    }
+
+    /// Returns the moment of the exchange's clock at which ours shows `local`.
+    pub(crate) fn world(&self, local: Timestamp) -> Timestamp {
+        local.plus_ms(-self.skew_ms)
+    }
+}
+
+/// What the journal says about earlier lives.
+pub(crate) struct Facts {
+    pub(crate) epoch: u32,
+    trades_from: Timestamp,
+}
+
+impl Facts {
+    pub(crate) fn of(records: &[Record], local: Timestamp) -> Self {
+        let boots = records
+            .iter()
+            .filter(|record| matches!(record, Record::Boot { .. }));
+        let opened = records.iter().find_map(|record| match record {
+            Record::Opening { at, .. } => Some(*at),
+            Record::Boot { .. }
+            | Record::Sending { .. }
+            | Record::Outcome { .. }
+            | Record::Adopted { .. }
+            | Record::CancelAsked { .. }
+            | Record::Fill(_)
+            | Record::Ended { .. }
+            | Record::DayStart { .. }
+            | Record::SafeMode { .. }
+            | Record::Stop { .. } => None,
+        });
+        Self {
+            epoch: u32::try_from(boots.count()).unwrap_or(u32::MAX) + 1,
+            trades_from: opened.unwrap_or(local),
+        }
+    }
+}
+
+/// Builds the cores of a start and lets gate and router read the journal.
+pub(crate) fn cores(
+    plan: &Plan,
+    rules: &[Instrument],
+    records: &[Record],
+    local: Timestamp,
+    plant: Option<Plant>,
+    dice: &mut Dice,
+) -> Cores {
+    let facts = Facts::of(records, local);
+    let kinds: Vec<StrategyKind> = plan.desks.iter().map(|(_, kind)| *kind).collect();
+    let owners: Vec<(Symbol, StrategyKind)> =
+        rules.iter().map(|rules| rules.symbol).zip(kinds).collect();
+    let symbols: Vec<Symbol> = owners.iter().map(|(symbol, _)| *symbol).collect();
+    let strategies = owners
+        .iter()
+        .filter(|_| plan.has_strategies)
+        .map(|(symbol, kind)| (*symbol, strategy(*kind)))
+        .collect();
+    let mut gate = RiskGate::new(RiskSettings {
+        quote: quote(),
+        limits: limits(),
+        venue: Venue::Live,
+        policy_blocks: Vec::new(),
+        owners: owners.iter().copied().collect(),
+        started_at: local,
+        ids: IdSource {
+            tag: tag(),
+            epoch: facts.epoch,
+            boot: BootTag::from_entropy(dice.bits()),
+            seq: 1,
+        },
+    });
+    let mut router = OrderRouter::new(router_settings(plant));
+    replay(&mut gate, &mut router, records, plant);
+    let trades_from = match plant {
+        Some(Plant::TradesFromBoot) => local,
+        Some(_) | None => facts.trades_from,
+    };
+    Cores {
+        feed: Feed::new(
+            FeedLimits::default(),
+            symbols.clone(),
+            Access::Private,
+            Dice::new(dice.bits()),
+        ),
+        books: Books::new(BookLimits::default(), &symbols),
+        strategies: Strategies::new(strategies).expect("the pairs of a plan differ"),
+        gate,
+        router,
+        reconciler: Reconciler::new(RECONCILE_MS, local, trades_from),
+    }
+}
+
+fn router_settings(plant: Option<Plant>) -> RouterSettings {
+    RouterSettings {
+        tag: tag(),
+        ttl_ms: TTL_MS,
+        cancel_retry_ms: CANCEL_RETRY_MS,
+        unknown_settle_ms: match plant {
+            Some(Plant::NoSettleTime) => NO_SETTLE_MS,
+            Some(_) | None => UNKNOWN_SETTLE_MS,
+        },
+        foreign_from: None,
+    }
+}
+
+fn replay(gate: &mut RiskGate, router: &mut OrderRouter, records: &[Record], plant: Option<Plant>) {
+    let read = match plant {
+        Some(Plant::RecoverySkipsTail) => records.len().saturating_sub(TAIL_SKIPPED),
+        Some(_) | None => records.len(),
+    };
+    let ended: BTreeSet<ClientId> = records.iter().filter_map(ended).collect();
+    for record in &records[..read] {
+        gate.replay(record);
+        let is_forgotten = plant == Some(Plant::ForgetTombstones)
+            && subject(record).is_some_and(|id| ended.contains(&id));
+        if !is_forgotten {
+            router.replay(record);
+        }
+    }
+}
+
+fn ended(record: &Record) -> Option<ClientId> {
+    match record {
+        Record::Ended { client_id, .. } => Some(*client_id),
+        Record::Boot { .. }
+        | Record::Sending { .. }
+        | Record::Outcome { .. }
+        | Record::Adopted { .. }
+        | Record::CancelAsked { .. }
+        | Record::Fill(_)
+        | Record::Opening { .. }
+        | Record::DayStart { .. }
+        | Record::SafeMode { .. }
+        | Record::Stop { .. } => None,
+    }
+}
+
+/// The order a record is about.
+fn subject(record: &Record) -> Option<ClientId> {
+    match record {
+        Record::Sending { order, .. } => Some(order.client_id),
+        Record::Outcome { client_id, .. }
+        | Record::Adopted { client_id, .. }
+        | Record::CancelAsked { client_id, .. }
+        | Record::Ended { client_id, .. } => Some(*client_id),
+        Record::Fill(trade) => trade.client_id,
+        Record::Boot { .. }
+        | Record::Opening { .. }
+        | Record::DayStart { .. }
+        | Record::SafeMode { .. }
+        | Record::Stop { .. } => None,
+    }
+}
+
+fn limits() -> Limits {
+    Limits {
+        try_cash_target: Amount::from_whole(1_000),
+        min_order_notional: Amount::from_whole(100),
+        max_order_notional: Amount::from_whole(2_000),
+        max_notional_per_minute: Amount::from_whole(1_000_000),
+        max_orders_per_minute: 200,
+        max_open_orders: OPEN_ORDERS_MAX,
+        max_open_orders_per_symbol: 4,
+        max_position_notional: Amount::from_whole(EXPOSURE_MAX),
+        max_gross_exposure: Amount::from_whole(EXPOSURE_MAX * 2),
+        max_daily_loss: Amount::from_whole(5_000),
+        max_drawdown_bps: 3_000,
+        price_collar_bps: 500,
+        max_spread_bps: 200,
+        cooldown_ms: 500,
+        intent_max_age_ms: 250,
+        reconcile_max_age_ms: 60_000,
+        market_data_age_ms: 2_000,
+        fee_bps_taker: 11,
+        tax_bps_of_fee: 2_000,
+    }
+}
+
+fn strategy(kind: StrategyKind) -> StrategyParams {
+    let common = CommonParams {
+        intent_notional: Amount::from_whole(1_000),
+        value_min: Amount::from_whole(100),
+        fee_bps_maker: 0,
+        fee_bps_taker: 0,
+        slippage_bps: 0,
+        min_profit_bps: 0,
+        ttl_ms: TTL_MS,
+        ..CommonParams::default()
+    };
+    let kind = match kind {
+        StrategyKind::MarketMaker => KindParams::MarketMaker(MarketMakerParams {
+            half_spread_bps: 2,
+            vol_multiplier_bps: 0,
+            order_value: Amount::from_whole(1_500),
+            inventory_target: Amount::from_whole(2_000),
+            inventory_limit: Amount::from_whole(EXPOSURE_MAX),
+            skew_bps: 3,
+            requote_bps: 2,
+            min_quote_life_ms: 1_000,
+            samples_min: 3,
+        }),
+        StrategyKind::MeanReversion => KindParams::MeanReversion(MeanReversionParams {
+            window_ms: 30_000,
+            entry_bps: 8,
+            exit_bps: 3,
+            stop_bps: 50,
+            max_hold_ms: 60_000,
+            samples_min: 10,
+        }),
+    };
+    StrategyParams { common, kind }
+}

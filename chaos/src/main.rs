@@ -1,0 +1,99 @@
+//! The command: seeds, crash points and planted bugs; a report on stdout, traces on stderr.
+
+use chaos::world::Outcome;
+use chaos::{campaign, points};
+use clap::{Args, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Lines of a replayed seed that are shown.
+const TRACE_LINES: usize = 200_000;
+
+/// Simulates the whole system from seeds.
+#[derive(Parser)]
+#[command(name = "btcbot-chaos", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs seeds, or replays one with its trace.
+    Core(Core),
+    /// Crashes two short stories before and after every effect.
+    CrashPoints(Output),
+}
+
+#[derive(Args)]
+struct Output {
+    /// Prints the report on one line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Core {
+    /// How many seeds.
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// Replays this seed and shows its trace on stderr.
+    #[arg(long)]
+    seed: Option<u64>,
+    #[command(flatten)]
+    output: Output,
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Core(core) => run_core(&core),
+        Command::CrashPoints(output) => {
+            let points = points::run(show);
+            report("btcbot.chaos-points/v1", points.is_ok(), &points, &output)
+        }
+    }
+}
+
+fn show(outcome: &Outcome) {
+    eprintln!("seed {} failed", outcome.seed);
+    for line in outcome.trace.lines() {
+        eprintln!("  {line}");
+    }
+    for violation in &outcome.violations {
+        eprintln!("  {} {}: {}", violation.at, violation.rule, violation.seen);
+    }
+    eprintln!("replay: btcbot-chaos core --seed {}", outcome.seed);
+}
+
+fn run_core(core: &Core) -> ExitCode {
+    if let Some(seed) = core.seed {
+        let outcome = campaign::run_seed(seed, None, TRACE_LINES);
+        show(&outcome);
+        eprintln!("{:?}", outcome.figures);
+        return ExitCode::from(u8::from(!outcome.violations.is_empty()));
+    }
+    let last = core.from.saturating_add(core.seeds);
+    let summary = campaign::run(core.from..last, show);
+    report(
+        "btcbot.chaos-core/v1",
+        summary.is_ok(),
+        &summary,
+        &core.output,
+    )
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the report of a command goes to stdout"
+)]
+fn report(schema: &str, ok: bool, data: &impl serde::Serialize, output: &Output) -> ExitCode {
+    let report = serde_json::json!({"schema": schema, "ok": ok, "data": data, "warnings": []});
+    if output.json {
+        println!("{report}");
+    } else {
+        println!("{report:#}");
+    }
+    ExitCode::from(u8::from(!ok))
+}

@@ -1,0 +1,393 @@
+//! Requests and their answers, on a network that loses, delays and lies.
+//!
+//! What is on its way outlives the process that sent it. An answer that comes after the patience with it is not heard.
+
+use crate::planted::Plant;
+use crate::wire;
+use crate::world::{Happening, Reply, Request, World};
+use engine::answer::{
+    CancelReply, OrderRow, OwnTrade, Refusal, RowStatus, SubmitOutcome, TradeSource, UnknownCause,
+};
+use engine::desk::DeskIn;
+use engine::ids::{ClientId, OrderId, Symbol};
+use engine::intent::NewOrder;
+use engine::msg::{ReadReply, ReadRequest, ReconcileIn, RiskIn, RouterIn};
+use engine::order::{OrderState, OrderView};
+use engine::time::Timestamp;
+use simulator::judge::{OrderRequest, Refused};
+use simulator::market::pair::PairIndex;
+
+/// Patience with a submit and with everything else, milliseconds (config/default.toml).
+const SUBMIT_MS_MAX: i64 = 8_000;
+const REQUEST_MS_MAX: i64 = 10_000;
+/// One way on a healthy network and on a sick one, milliseconds.
+const WAY_MS: (i64, i64) = (1, 30);
+const SLOW_WAY_MS: (i64, i64) = (300, 10_000);
+/// Age at which the exchange refuses a signed request, milliseconds (docs/EXCHANGE.md 3.1).
+const STAMP_MS_MAX: i64 = 5_000;
+/// Time between two measurements of the clock, milliseconds.
+const CLOCK_EVERY_MS: i64 = 30_000;
+/// The same after one that failed.
+const CLOCK_RETRY_MS: i64 = 5_000;
+/// Lag of a healthy list, milliseconds.
+const LAG_MS: i64 = 200;
+
+impl World {
+    pub(crate) fn request(&mut self, request: Request) {
+        let ticket = self.ticket();
+        let number = self.life.as_ref().map_or(0, |life| life.number);
+        let patience_ms = match request {
+            Request::Submit(..) => SUBMIT_MS_MAX,
+            Request::Cancel(..) | Request::Row(..) | Request::Read(_) | Request::Clock(_) => {
+                REQUEST_MS_MAX
+            }
+        };
+        let late = no_answer(&request, UnknownCause::Timeout);
+        self.after(patience_ms, Happening::Answer(number, ticket, late));
+        if self.dice.chance(self.faults.request_lost) {
+            self.trace.note(self.now, format_args!("lost {request:?}"));
+            self.maybe_reset(number, ticket, &request);
+            return;
+        }
+        let way_ms = self.draw_way();
+        self.after(way_ms, Happening::Arrive(number, ticket, request));
+    }
+
+    /// A lost message shows as a broken connection half of the time, as silence otherwise.
+    fn maybe_reset(&mut self, number: u32, ticket: u64, request: &Request) {
+        if self.dice.chance(500_000) {
+            let lost = no_answer(request, UnknownCause::ConnectionLost);
+            let wait_ms = self.dice.between(1, 3_000);
+            self.after(wait_ms, Happening::Answer(number, ticket, lost));
+        }
+    }
+
+    fn draw_way(&mut self) -> i64 {
+        let is_slow = self.dice.chance(self.faults.slow);
+        let (low, high) = if is_slow { SLOW_WAY_MS } else { WAY_MS };
+        self.dice.between(low, high)
+    }
+
+    pub(crate) fn measure_clock(&mut self) {
+        let Some(life) = &self.life else { return };
+        let asked_at = life.local(self.now);
+        self.request(Request::Clock(asked_at));
+    }
+
+    // ---- at the exchange ----
+
+    pub(crate) fn arrive(&mut self, number: u32, ticket: u64, request: Request) {
+        let reply = self.serve(&request);
+        self.trace
+            .note(self.now, format_args!("serves {request:?}"));
+        if self.dice.chance(self.faults.reply_lost) {
+            self.maybe_reset(number, ticket, &request);
+            return;
+        }
+        let way_ms = self.draw_way();
+        self.after(way_ms, Happening::Answer(number, ticket, reply));
+    }
+
+    fn serve(&mut self, request: &Request) -> Reply {
+        if self.dice.chance(self.faults.too_many) {
+            return self.too_many(request);
+        }
+        if self.dice.chance(self.faults.maintenance) {
+            return maintenance(request);
+        }
+        if self.dice.chance(self.faults.error_refused) {
+            return no_answer(request, UnknownCause::Ambiguous);
+        }
+        let reply = self.answer_to(request);
+        if self.dice.chance(self.faults.error_accepted) {
+            return no_answer(request, UnknownCause::Ambiguous);
+        }
+        reply
+    }
+
+    fn too_many(&mut self, request: &Request) -> Reply {
+        let wait_ms = self.dice.between(500, 5_000);
+        match request {
+            Request::Submit(order, _) => {
+                outcome(order, SubmitOutcome::Rejected(Refusal::RateLimited))
+            }
+            Request::Cancel(id, _) => cancelled(*id, CancelReply::RateLimited(wait_ms)),
+            Request::Row(..) | Request::Read(_) | Request::Clock(_) => {
+                no_answer(request, UnknownCause::Ambiguous)
+            }
+        }
+    }
+
+    fn answer_to(&mut self, request: &Request) -> Reply {
+        match request {
+            Request::Submit(order, stamp) => {
+                let got = self.submit(order, *stamp);
+                outcome(order, got)
+            }
+            Request::Cancel(id, order_id) => {
+                let reply = match self.exchange.cancel(self.now, self.account, *order_id) {
+                    Ok(()) => CancelReply::Acknowledged,
+                    Err(_) => CancelReply::LookUp,
+                };
+                cancelled(*id, reply)
+            }
+            Request::Row(id, order_id) => {
+                let row = self.look_at(*order_id);
+                Reply::Tell(DeskIn::Router(RouterIn::Row(*id, row)))
+            }
+            Request::Read(what) => {
+                let reply = self.read(*what);
+                Reply::Tell(DeskIn::Reconcile(ReconcileIn::Reply(reply)))
+            }
+            Request::Clock(asked_at) => Reply::Offset(self.now.ms_since(*asked_at)),
+        }
+    }
+
+    fn submit(&mut self, order: &NewOrder, stamp: Timestamp) -> SubmitOutcome {
+        if self.now.ms_since(stamp).abs() > STAMP_MS_MAX {
+            return SubmitOutcome::Rejected(Refusal::Unauthorized);
+        }
+        let intent = &order.intent;
+        let request = OrderRequest::limit(
+            intent.symbol.as_str(),
+            intent.side,
+            &intent.qty.to_string(),
+            &intent.limit.to_string(),
+            &order.client_id.to_string(),
+        );
+        match self.exchange.submit(self.now, self.account, &request) {
+            Ok(accepted) => {
+                self.figures.orders += 1;
+                self.open.insert(order.client_id, accepted.id);
+                self.judge_accepted(order.client_id);
+                if self.dice.chance(self.faults.lying_refusal) {
+                    return SubmitOutcome::Rejected(Refusal::Other);
+                }
+                SubmitOutcome::Accepted(accepted.id)
+            }
+            Err(refused) => SubmitOutcome::Rejected(wire::refusal(refused)),
+        }
+    }
+
+    /// The moment a list shows. Without replicas it is never before what an earlier list showed.
+    fn look_back(&mut self) -> Timestamp {
+        let is_lagging = self.plan.lag.lists_ms_max > LAG_MS;
+        let lag_ms = if is_lagging && !self.plan.lag.replicas {
+            self.plan.lag.lists_ms_max
+        } else {
+            self.dice.between(0, self.plan.lag.lists_ms_max)
+        };
+        self.now.plus_ms(-lag_ms)
+    }
+
+    fn look_at(&mut self, order_id: OrderId) -> Option<OrderRow> {
+        let at = self.look_back();
+        let order = self.exchange.order(order_id)?;
+        let shown = order.at(at)?;
+        let symbol = self.exchange.pairs()[order.pair.0].symbol;
+        Some(wire::row(order, shown, symbol))
+    }
+
+    fn read(&mut self, what: ReadRequest) -> ReadReply {
+        let at = self.look_back();
+        match what {
+            ReadRequest::OpenOrders => {
+                let mut rows = self.rows(at, None);
+                rows.retain(|row| matches!(row.status, RowStatus::Untouched | RowStatus::Partial));
+                ReadReply::OpenOrders(rows)
+            }
+            ReadRequest::History(symbol, since) => {
+                let mut rows = self.rows(at, Some(symbol));
+                rows.retain(|row| row.at >= since);
+                ReadReply::History(symbol, since, rows)
+            }
+            ReadRequest::Trades(since) => ReadReply::Trades(since, self.trades(at, since)),
+            ReadRequest::Balances => {
+                let shown = self.exchange.ledger().balances_at(self.account, at);
+                ReadReply::Balances(wire::balances(shown))
+            }
+        }
+    }
+
+    fn rows(&self, at: Timestamp, symbol: Option<Symbol>) -> Vec<OrderRow> {
+        let pairs = self.exchange.pairs();
+        self.exchange
+            .orders()
+            .filter(|order| order.account == self.account)
+            .filter(|order| symbol.is_none_or(|symbol| pairs[order.pair.0].symbol == symbol))
+            .filter_map(|order| {
+                let shown = order.at(at)?;
+                Some(wire::row(order, shown, pairs[order.pair.0].symbol))
+            })
+            .filter(|row| !self.is_untold(row.client_id))
+            .collect()
+    }
+
+    fn trades(&self, at: Timestamp, since: Timestamp) -> Vec<OwnTrade> {
+        let fills = self.exchange.fills();
+        fills
+            .filter(|fill| fill.account == self.account && fill.at <= at && fill.at >= since)
+            .filter(|fill| !self.is_later_trade(fill.order_id, fill.id))
+            .map(|fill| {
+                let order = self.exchange.order(fill.order_id);
+                let client_id = order.and_then(|order| wire::ours(order.echo.as_ref()));
+                let pair = &self.exchange.pairs()[fill.pair.0];
+                let mut trade = wire::trade(fill, pair, client_id, TradeSource::Rest);
+                if self.plant == Some(Plant::FeeSignLost) {
+                    trade.fee = -trade.fee;
+                }
+                trade
+            })
+            .filter(|trade| !self.is_untold(trade.client_id))
+            .collect()
+    }
+
+    // ---- back at the process ----
+
+    pub(crate) fn answer(&mut self, ticket: u64, reply: Reply) {
+        let Some(life) = self.life.as_mut() else {
+            return;
+        };
+        if !life.tickets.remove(&ticket) {
+            return;
+        }
+        let number = life.number;
+        match reply {
+            Reply::Offset(offset_ms) => {
+                life.offset_ms = offset_ms;
+                self.after(CLOCK_EVERY_MS, Happening::Clock(number));
+                self.tell(DeskIn::Router(RouterIn::Offset(offset_ms)));
+            }
+            Reply::ClockLater => self.after(CLOCK_RETRY_MS, Happening::Clock(number)),
+            Reply::Tell(input) => self.tell_answer(input),
+        }
+    }
+
+    /// Hands an answer on, bent by a planted bug.
+    fn tell_answer(&mut self, input: DeskIn) {
+        let bent = match (self.plant, &input) {
+            (
+                Some(Plant::UnknownIsRejected),
+                DeskIn::Router(RouterIn::Outcome(id, SubmitOutcome::Unknown(_))),
+            ) => Some(RouterIn::Outcome(
+                *id,
+                SubmitOutcome::Rejected(Refusal::Other),
+            )),
+            (
+                Some(Plant::ResendOnTimeout),
+                DeskIn::Router(RouterIn::Outcome(id, SubmitOutcome::Unknown(_))),
+            ) if self.resend(*id) => return,
+            (
+                Some(Plant::CancelAckIsTerminal),
+                DeskIn::Router(RouterIn::CancelReply(id, CancelReply::Acknowledged)),
+            ) => self
+                .view_of(*id)
+                .and_then(|view| ended_row(&view))
+                .map(|row| RouterIn::Row(*id, Some(row))),
+            (
+                Some(Plant::ReservationAtCancel),
+                DeskIn::Router(RouterIn::CancelReply(id, CancelReply::Acknowledged)),
+            ) => {
+                if let Some(view) = self.view_of(*id) {
+                    let state = OrderState::Canceled;
+                    self.tell(DeskIn::Risk(RiskIn::Order(OrderView { state, ..view })));
+                }
+                None
+            }
+            (_, _) => None,
+        };
+        self.tell(bent.map_or(input, DeskIn::Router));
+    }
+
+    fn view_of(&self, id: ClientId) -> Option<OrderView> {
+        let view = self.life.as_ref()?.desk.router().order(id)?;
+        Some(*view).filter(|view| !view.state.is_terminal())
+    }
+
+    /// Sends an order again, once; returns whether it did.
+    fn resend(&mut self, id: ClientId) -> bool {
+        let Some(view) = self.view_of(id) else {
+            return false;
+        };
+        let Some(life) = self.life.as_mut().filter(|life| !life.resent.contains(&id)) else {
+            return false;
+        };
+        life.resent.insert(id);
+        let stamp = life.local(self.now).plus_ms(life.offset_ms);
+        self.post(view.order, stamp);
+        true
+    }
+
+    /// A planted bug withholds what would show an order that has no number yet.
+    pub(crate) fn is_untold(&self, client_id: Option<ClientId>) -> bool {
+        self.plant == Some(Plant::ExistenceUntold)
+            && client_id
+                .and_then(|id| self.view_of(id))
+                .is_some_and(|view| view.order_id.is_none())
+    }
+
+    /// A planted bug counts one trade of an order.
+    pub(crate) fn is_later_trade(&self, order_id: OrderId, id: engine::ids::TradeId) -> bool {
+        let mut fills = self.exchange.fills();
+        self.plant == Some(Plant::FillsByOrder)
+            && fills
+                .find(|fill| fill.order_id == order_id)
+                .is_some_and(|first| first.id != id)
+    }
+
+    /// Returns the place of a pair of ours.
+    pub(crate) fn pair_of(&self, symbol: Symbol) -> Option<PairIndex> {
+        self.exchange.find_pair(symbol.as_str())
+    }
+}
+
+fn outcome(order: &NewOrder, got: SubmitOutcome) -> Reply {
+    Reply::Tell(DeskIn::Router(RouterIn::Outcome(order.client_id, got)))
+}
+
+fn cancelled(id: ClientId, reply: CancelReply) -> Reply {
+    Reply::Tell(DeskIn::Router(RouterIn::CancelReply(id, reply)))
+}
+
+/// What a request comes to that brings no usable answer.
+fn no_answer(request: &Request, cause: UnknownCause) -> Reply {
+    match request {
+        Request::Submit(order, _) => outcome(order, SubmitOutcome::Unknown(cause)),
+        Request::Cancel(id, _) => cancelled(*id, CancelReply::Failed),
+        Request::Row(id, _) => Reply::Tell(DeskIn::Router(RouterIn::Row(*id, None))),
+        Request::Read(what) => {
+            let failed = ReadReply::Failed(*what);
+            Reply::Tell(DeskIn::Reconcile(ReconcileIn::Reply(failed)))
+        }
+        Request::Clock(_) => Reply::ClockLater,
+    }
+}
+
+fn maintenance(request: &Request) -> Reply {
+    match request {
+        Request::Submit(order, _) => {
+            let refused = wire::refusal(Refused::InsertBlocked);
+            outcome(order, SubmitOutcome::Rejected(refused))
+        }
+        Request::Cancel(id, _) => cancelled(*id, CancelReply::Blocked),
+        Request::Row(..) | Request::Read(_) | Request::Clock(_) => {
+            no_answer(request, UnknownCause::Ambiguous)
+        }
+    }
+}
+
+/// The row that a careless reader of an acknowledged cancel would make up.
+fn ended_row(view: &OrderView) -> Option<OrderRow> {
+    let intent = &view.order.intent;
+    Some(OrderRow {
+        id: view.order_id?,
+        client_id: Some(view.client_id()),
+        symbol: intent.symbol,
+        side: intent.side,
+        price: intent.limit,
+        qty: intent.qty,
+        left: view.remaining(),
+        status: RowStatus::Canceled,
+        at: view.since,
+    })
+}

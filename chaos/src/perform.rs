@@ -1,0 +1,194 @@
+//! Carries out what the process asks for, and takes note of what it shows.
+//!
+//! Nothing is answered at once: an answer is something that happens later, if it does.
+
+use crate::planted::Plant;
+use crate::world::{Happening, Request, World};
+use engine::answer::{NotSent, SubmitOutcome};
+use engine::approved::Approved;
+use engine::desk::{DeskEffect, DeskIn, Seen};
+use engine::ids::ClientId;
+use engine::intent::{CancelReason, NewOrder};
+use engine::mode::Mode;
+use engine::msg::{ModeReport, RiskIn, RouterIn, RouterNote};
+use engine::order::{OrderState, OrderView};
+use engine::record::Record;
+use engine::time::Timestamp;
+
+/// A commit on a healthy disk, milliseconds.
+const COMMIT_MS: (i64, i64) = (1, 15);
+/// A commit on a sick one.
+const SLOW_COMMIT_MS: (i64, i64) = (100, 2_000);
+/// From the approval to the first byte, milliseconds.
+const LINE_MS: (i64, i64) = (0, 3);
+/// The same where the line is busy; an approval lives 250 ms.
+const STALLED_MS: (i64, i64) = (100, 600);
+
+impl World {
+    pub(crate) fn perform(&mut self, effect: DeskEffect) {
+        if !matches!(effect, DeskEffect::Seen(Seen::Book(_) | Seen::Money(_))) {
+            self.trace.note(self.now, format_args!("wants {effect:?}"));
+        }
+        match effect {
+            DeskEffect::Connect => self.connect(),
+            DeskEffect::Close => self.close(),
+            DeskEffect::Join(channel, symbol) => self.join(channel, symbol),
+            DeskEffect::Leave(channel, symbol) => self.leave(channel, symbol),
+            DeskEffect::Login => self.login(),
+            DeskEffect::Persist(record, waits) => self.persist(record, waits),
+            DeskEffect::Send { order, stamp_max } => self.send(order, stamp_max),
+            DeskEffect::Delete(id, order_id) => self.request(Request::Cancel(id, order_id)),
+            DeskEffect::ReadRow(id, order_id) => self.request(Request::Row(id, order_id)),
+            DeskEffect::Read(what) => self.request(Request::Read(what)),
+            DeskEffect::Seen(seen) => self.seen(seen),
+        }
+    }
+
+    fn number(&self) -> u32 {
+        self.life.as_ref().map_or(0, |life| life.number)
+    }
+
+    pub(crate) fn hear(&mut self, wait_ms: i64, input: DeskIn) {
+        let number = self.number();
+        self.after(wait_ms, Happening::Hear(number, input));
+    }
+
+    fn persist(&mut self, record: Record, waits: Option<ClientId>) {
+        let is_slow = self.dice.chance(self.faults.slow_disk);
+        let (low, high) = if is_slow { SLOW_COMMIT_MS } else { COMMIT_MS };
+        let ready_at = self.now.plus_ms(self.dice.between(low, high));
+        let ready_at = self.journal.append(ready_at, record, waits);
+        self.at(ready_at, Happening::Commit);
+        if let (Some(Plant::SendBeforeRecord), Some(id)) = (self.plant, waits) {
+            self.hear(0, DeskIn::Router(RouterIn::Durable(id)));
+        }
+    }
+
+    fn send(&mut self, order: Approved<NewOrder>, stamp_max: Timestamp) {
+        let is_stalled = self.dice.chance(self.faults.stalled);
+        let (low, high) = if is_stalled { STALLED_MS } else { LINE_MS };
+        let wait_ms = self.dice.between(low, high);
+        let number = self.number();
+        self.after(wait_ms, Happening::Bytes(number, order, stamp_max));
+    }
+
+    /// The port's last look, as `actors/src/driver/submit.rs` takes it: gate, approval, connection, stamp.
+    pub(crate) fn first_byte(&mut self, order: Approved<NewOrder>, stamp_max: Timestamp) {
+        let Some(life) = &self.life else { return };
+        let local = life.local(self.now);
+        let stamp = local.plus_ms(life.offset_ms);
+        let id = order.get().client_id;
+        let refused = if life.is_shut {
+            Some(NotSent::GateClosed)
+        } else if local > order.expires_at() || stamp > stamp_max {
+            Some(NotSent::Expired)
+        } else if self.dice.chance(self.faults.connect_failed) {
+            Some(NotSent::ConnectFailed)
+        } else {
+            None
+        };
+        if let Some(why) = refused {
+            let outcome = SubmitOutcome::NotSent(why);
+            self.hear(0, DeskIn::Router(RouterIn::Outcome(id, outcome)));
+            return;
+        }
+        self.post(order.spend(), stamp);
+    }
+
+    pub(crate) fn post(&mut self, order: NewOrder, stamp: Timestamp) {
+        let is_durable = self.journal.has_sending(order.client_id);
+        self.oracle.post(self.now, order.client_id, is_durable);
+        self.request(Request::Submit(order, stamp));
+    }
+
+    // ---- what is shown ----
+
+    fn seen(&mut self, seen: Seen) {
+        match seen {
+            Seen::Order(view) => self.see_order(&view),
+            Seen::Fill(trade) => {
+                if self.plant == Some(Plant::FillTwice) && self.dice.chance(250_000) {
+                    self.hear(0, DeskIn::Risk(RiskIn::Fill(trade)));
+                }
+            }
+            Seen::Mode(report) => self.see_mode(&report),
+            Seen::Router(note) => self.see_note(note),
+            Seen::Pass(report) => {
+                let now = self.now;
+                if let Some(life) = self.life.as_mut().filter(|_| report.clean) {
+                    life.clean_pass_at = Some(now);
+                }
+            }
+            Seen::Book(_)
+            | Seen::Intent(_)
+            | Seen::Silent(..)
+            | Seen::Denied(_)
+            | Seen::Money(_)
+            | Seen::Feed(_) => {}
+        }
+    }
+
+    fn see_order(&mut self, view: &OrderView) {
+        let id = view.client_id();
+        let is_ghost = self.ghosts.contains(&id);
+        self.oracle.state(self.now, id, view.state, is_ghost);
+        match view.state {
+            OrderState::Unknown(_) if view.since == self.local() => self.figures.unknowns += 1,
+            OrderState::Absent => self.figures.absents += 1,
+            OrderState::Unknown(_)
+            | OrderState::Reserved
+            | OrderState::Sending
+            | OrderState::Open
+            | OrderState::Partial
+            | OrderState::NotSent(_)
+            | OrderState::Rejected(_)
+            | OrderState::Canceled
+            | OrderState::Filled => {}
+        }
+        self.judge_order(view);
+    }
+
+    fn local(&self) -> Timestamp {
+        self.life
+            .as_ref()
+            .map_or(self.now, |life| life.local(self.now))
+    }
+
+    /// As the gate's shell does it: the egress is shut, and a kill is latched and cancels everything.
+    fn see_mode(&mut self, report: &ModeReport) {
+        let is_kill = report.mode == Mode::KillSwitch;
+        if let Some(life) = &mut self.life {
+            life.is_shut = report.mode >= Mode::ObserveOnly;
+        }
+        if !is_kill {
+            return;
+        }
+        if !self.is_killed && !self.plan.is_beyond {
+            let seen = format!("{:?}", report.voices);
+            self.oracle.broken(self.now, "killed_without_cause", seen);
+        }
+        self.is_killed = true;
+        self.hear(0, DeskIn::Router(RouterIn::CancelAll(CancelReason::Kill)));
+    }
+
+    fn see_note(&mut self, note: RouterNote) {
+        match note {
+            RouterNote::Ghost(id) => {
+                self.ghosts.insert(id);
+                self.figures.ghosts += 1;
+                if !self.plan.is_beyond {
+                    self.oracle.broken(self.now, "no_ghosts", format!("{id}"));
+                }
+            }
+            RouterNote::Adopted(id) => {
+                self.oracle
+                    .broken(self.now, "known_to_the_journal", format!("{id}"));
+            }
+            RouterNote::Unmapped(order_id) => {
+                self.oracle
+                    .broken(self.now, "every_fill_fits", format!("{order_id:?}"));
+            }
+            RouterNote::DuplicateFill(_) | RouterNote::Foreign(_) | RouterNote::Resolved(_) => {}
+        }
+    }
+}

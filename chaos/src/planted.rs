@@ -1,0 +1,80 @@
+//! Bugs put in on purpose: a search that does not find them proves nothing.
+//!
+//! None is compiled into the engine: the world bends what the cores are told, or what they asked for, in the way the
+//! bug would.
+
+use serde::Serialize;
+
+/// A planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Plant {
+    /// An order leaves before its record is on disk.
+    SendBeforeRecord,
+    /// An order is sent again when its answer does not come.
+    ResendOnTimeout,
+    /// The router forgets ended orders at a restart.
+    ForgetTombstones,
+    /// A trade is booked twice.
+    FillTwice,
+    /// Only the first trade of an order counts.
+    FillsByOrder,
+    /// An unknown outcome is taken for a refusal.
+    UnknownIsRejected,
+    /// A reservation goes when the cancel is acknowledged.
+    ReservationAtCancel,
+    /// An acknowledged cancel ends the order.
+    CancelAckIsTerminal,
+    /// A restart does not read the last records.
+    RecoverySkipsTail,
+    /// The list's fees have the wrong sign.
+    FeeSignLost,
+    /// Stream and lists do not tell the router of orders it has no number for.
+    ExistenceUntold,
+    /// Absence is concluded without waiting for the queues.
+    NoSettleTime,
+    /// After a restart trades are read from the restart on.
+    TradesFromBoot,
+    /// A killed process may trade again after a restart.
+    KillForgotten,
+}
+
+impl Plant {
+    /// Every planted bug.
+    pub const ALL: [Self; 14] = [
+        Self::SendBeforeRecord,
+        Self::ResendOnTimeout,
+        Self::ForgetTombstones,
+        Self::FillTwice,
+        Self::FillsByOrder,
+        Self::UnknownIsRejected,
+        Self::ReservationAtCancel,
+        Self::CancelAckIsTerminal,
+        Self::RecoverySkipsTail,
+        Self::FeeSignLost,
+        Self::ExistenceUntold,
+        Self::NoSettleTime,
+        Self::TradesFromBoot,
+        Self::KillForgotten,
+    ];
+
+    /// Returns the stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SendBeforeRecord => "send_before_record",
+            Self::ResendOnTimeout => "resend_on_timeout",
+            Self::ForgetTombstones => "forget_tombstones",
+            Self::FillTwice => "fill_twice",
+            Self::FillsByOrder => "fills_by_order",
+            Self::UnknownIsRejected => "unknown_is_rejected",
+            Self::ReservationAtCancel => "reservation_at_cancel",
+            Self::CancelAckIsTerminal => "cancel_ack_is_terminal",
+            Self::RecoverySkipsTail => "recovery_skips_tail",
+            Self::FeeSignLost => "fee_sign_lost",
+            Self::ExistenceUntold => "existence_untold",
+            Self::NoSettleTime => "no_settle_time",
+            Self::TradesFromBoot => "trades_from_boot",
+            Self::KillForgotten => "kill_forgotten",
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The judgements that need the exchange's truth: after every turn, when faults have healed, and at the end.
+//!
+//! Safety is judged while faults last; liveness only after they have ended. A rightly killed system need not trade
+//! again, but it must know every order and every unit of money all the same.
+
+use crate::life::{EXPOSURE_MAX, OPEN_ORDERS_MAX};
+use crate::world::World;
+use engine::book::BookView;
+use engine::ids::{Asset, ClientId, OrderId};
+use engine::market::Side;
+use engine::mode::Mode;
+use engine::money::Amount;
+use engine::order::{OrderState, OrderView};
+use simulator::order::State;
+use std::collections::BTreeSet;
+
+/// The cap is checked at the moment of approval, at the mark of that moment. Until the exchange accepts, the price
+/// may move: that much more is allowed, in basis points.
+const MARK_MOVES_BPS: i64 = 500;
+/// A clean look at the account must not be older at the end, milliseconds.
+const CLEAN_PASS_MS_MAX: i64 = 40_000;
+
+impl World {
+    /// What our side says of an order against what the exchange has.
+    pub(crate) fn judge_order(&mut self, view: &OrderView) {
+        let id = view.client_id();
+        let order = view.order_id.and_then(|number| self.exchange.order(number));
+        let wrong = match view.state {
+            OrderState::Filled => order.is_none_or(|order| order.filled != order.qty()),
+            OrderState::Canceled => {
+                order.is_none_or(|order| order.state().is_open() || order.filled != view.filled)
+            }
+            OrderState::Absent | OrderState::NotSent(_) | OrderState::Rejected(_) => {
+                self.exchange.submits(&id.to_string()) > 0 && !self.plan.is_beyond
+            }
+            OrderState::Reserved
+            | OrderState::Sending
+            | OrderState::Unknown(_)
+            | OrderState::Open
+            | OrderState::Partial => false,
+        };
+        if wrong {
+            let seen = format!("{id} is {} here: {order:?}", view.state.as_str());
+            self.oracle.broken(self.now, "ended_by_proof", seen);
+        }
+    }
+
+    /// Limits, from the exchange's truth, at the moment at which it accepts (I5).
+    pub(crate) fn judge_accepted(&mut self, id: ClientId) {
+        if self.exchange.submits(&id.to_string()) > 1 {
+            self.oracle
+                .broken(self.now, "at_most_once", format!("{id} accepted again"));
+        }
+        if self.plan.is_beyond {
+            return;
+        }
+        self.forget_ended();
+        if self.open.len() > OPEN_ORDERS_MAX {
+            let seen = format!("{} open orders", self.open.len());
+            self.oracle.broken(self.now, "open_orders", seen);
+        }
+        for index in 0..self.rules.len() {
+            self.judge_exposure(index);
+        }
+    }
+
+    fn judge_exposure(&mut self, index: usize) {
+        let rules = self.rules[index];
+        let Some(pair) = self.pair_of(rules.symbol) else {
+            return;
+        };
+        let Some(mid) = self.mid(pair) else { return };
+        let held = self.exchange.ledger().balance(self.account, rules.base);
+        let held = held.total().to_qty().map(|qty| mid.value(qty));
+        let buys = self.open.values().filter_map(|id| self.exchange.order(*id));
+        let buys: Amount = buys
+            .filter(|order| order.pair == pair && order.side == Side::Buy)
+            .map(|order| order.price.value(order.left()))
+            .sum();
+        let most = Amount::from_whole(EXPOSURE_MAX).times_bps(10_000 + MARK_MOVES_BPS);
+        // A position that only grew in value is no breach: nothing may be added to it.
+        let is_over = held
+            .zip(most)
+            .is_some_and(|(held, most)| held + buys > most);
+        if is_over && buys.is_positive() {
+            let seen = format!("{}: {held:?} held, {buys} bought", rules.symbol);
+            self.oracle.broken(self.now, "exposure", seen);
+        }
+    }
+
+    fn forget_ended(&mut self) {
+        let exchange = &self.exchange;
+        self.open.retain(|_, id| {
+            exchange
+                .order(*id)
+                .is_some_and(|order| order.state().is_open())
+        });
+    }
+
+    /// Whatever may still trade at the exchange is held here, in full.
+    pub(crate) fn judge_turn(&mut self) {
+        if self.open.is_empty() || self.plan.is_beyond {
+            return;
+        }
+        self.forget_ended();
+        let Some(life) = &self.life else { return };
+        let gate = life.desk.gate();
+        let uncovered = self.open.iter().find(|(id, number)| {
+            let left = self.exchange.order(**number).map(|order| order.left());
+            let held = gate.orders().find(|view| view.client_id() == **id);
+            held.map(OrderView::remaining) < left
+        });
+        if let Some((id, _)) = uncovered {
+            let seen = format!("{id} is open at the exchange");
+            self.oracle.broken(self.now, "reserved_until_ended", seen);
+        }
+    }
+
+    /// Liveness (L1 to L3): faults have been over for a while.
+    pub(crate) fn judge_healed(&mut self) {
+        let Some(life) = &self.life else {
+            self.oracle
+                .broken(self.now, "alive", "no process".to_owned());
+            return;
+        };
+        let mut wrong = Vec::new();
+        let unknown = life.desk.router().unknown_count();
+        if unknown > 0 {
+            wrong.push(("no_unknown_left", format!("{unknown}")));
+        }
+        if life
+            .clean_pass_at
+            .is_none_or(|at| self.now.ms_since(at) > CLEAN_PASS_MS_MAX)
+        {
+            wrong.push((
+                "clean_reconcile",
+                format!("last at {:?}", life.clean_pass_at),
+            ));
+        }
+        let mode = life.desk.gate().board().global();
+        if !self.is_killed && mode != Mode::Normal {
+            let voices: Vec<_> = life.desk.gate().board().voices().collect();
+            wrong.push(("mode_recovers", format!("{voices:?}")));
+        }
+        for rules in &self.rules {
+            let view = life.desk.books().view(rules.symbol);
+            if !self.is_killed && !matches!(view, Some(BookView::Trusted(_))) {
+                wrong.push(("books_trusted", format!("{view:?}")));
+            }
+        }
+        for (rule, seen) in wrong {
+            self.oracle.broken(self.now, rule, seen);
+        }
+    }
+
+    /// The end: every order known, every unit of money equal, and the journal tells the same story.
+    pub(crate) fn judge_end(&mut self) {
+        self.journal.commit(engine::time::Timestamp(i64::MAX));
+        let mut wrong = Vec::new();
+        self.judge_orders(&mut wrong);
+        self.judge_money(&mut wrong);
+        if self.ghosts_in_silence() {
+            wrong.push(("ghost_kills", "a ghost, and no kill".to_owned()));
+        }
+        for (rule, seen) in wrong {
+            self.oracle.broken(self.now, rule, seen);
+        }
+    }
+
+    fn ghosts_in_silence(&self) -> bool {
+        !self.ghosts.is_empty() && !self.is_killed
+    }
+
+    fn judge_orders(&self, wrong: &mut Vec<(&'static str, String)>) {
+        let Some(life) = &self.life else { return };
+        let router = life.desk.router();
+        let mine = self
+            .exchange
+            .orders()
+            .filter(|order| order.account == self.account);
+        for order in mine {
+            let ours = ClientId::parse(&order.client_id).ok();
+            let Some(view) = ours.and_then(|id| router.order(id)) else {
+                wrong.push(("every_order_known", format!("{order:?}")));
+                continue;
+            };
+            if view.filled != order.filled {
+                let seen = format!("{} here, {} there: {order:?}", view.filled, order.filled);
+                wrong.push(("fills_agree", seen));
+            }
+            if order.state().is_open() {
+                wrong.push(("nothing_left_open", format!("{order:?}")));
+            }
+            let ended = match view.state {
+                OrderState::Filled => order.state() == State::Closed,
+                OrderState::Canceled => order.state() == State::Canceled,
+                OrderState::Reserved
+                | OrderState::Sending
+                | OrderState::Unknown(_)
+                | OrderState::Open
+                | OrderState::Partial
+                | OrderState::NotSent(_)
+                | OrderState::Rejected(_)
+                | OrderState::Absent => false,
+            };
+            if !ended && !order.state().is_open() {
+                wrong.push(("ends_agree", format!("{view:?} here: {order:?}")));
+            }
+        }
+    }
+
+    fn judge_money(&self, wrong: &mut Vec<(&'static str, String)>) {
+        let Some(life) = &self.life else { return };
+        let ledger = life.desk.gate().ledger();
+        let mut replayed = self.replayed();
+        let listed = self
+            .exchange
+            .ledger()
+            .balances(self.account)
+            .keys()
+            .copied();
+        let assets: BTreeSet<Asset> = listed.chain(ledger.assets()).collect();
+        for asset in assets {
+            let there = self.exchange.ledger().balance(self.account, asset).total();
+            let (here, again) = (ledger.balance(asset), replayed.gate.ledger().balance(asset));
+            if here != there {
+                wrong.push((
+                    "ledger_agrees",
+                    format!("{asset}: {here} here, {there} there"),
+                ));
+            }
+            if again != here {
+                wrong.push((
+                    "replay_agrees",
+                    format!("{asset}: {again} again, {here} live"),
+                ));
+            }
+        }
+        if let Err(fault) = ledger.check() {
+            wrong.push(("ledger_balances", format!("{fault:?}")));
+        }
+        let mut out = engine::core::Outbox::default();
+        replayed.router.recovered(self.now, &mut out);
+        let mine = self
+            .exchange
+            .orders()
+            .filter(|order| order.account == self.account);
+        for id in mine.filter_map(|order| ClientId::parse(&order.client_id).ok()) {
+            let facts = |view: &OrderView| (view.state, view.order_id, view.filled);
+            let live: Option<(OrderState, Option<OrderId>, _)> =
+                life.desk.router().order(id).map(facts);
+            let again = replayed.router.order(id).map(facts);
+            if live != again {
+                wrong.push((
+                    "replay_agrees",
+                    format!("{id}: {again:?} again, {live:?} live"),
+                ));
+            }
+        }
+    }
+
+    fn replayed(&self) -> engine::desk::Cores {
+        let mut dice = engine::dice::Dice::new(0);
+        crate::life::cores(
+            &self.plan,
+            &self.rules,
+            self.journal.durable(),
+            self.now,
+            None,
+            &mut dice,
+        )
+    }
+}

@@ -1,0 +1,643 @@
+//! The loop: one queue of what happens when, one exchange, one process at a time.
+//!
+//! The clock of the world is the exchange's. The process reads its own, which differs by a drawn skew; what it asks
+//! for is carried out by `perform`, over a network that `network` and `stream` spoil.
+
+use crate::journal::{Journal, Survivors};
+use crate::life::{self, Facts, Life, Socket};
+use crate::oracle::{Oracle, Violation};
+use crate::plan::{Faults, Plan};
+use crate::planted::Plant;
+use crate::trace::Trace;
+use crate::wire;
+use engine::approved::Approved;
+use engine::core::{Core, Outbox};
+use engine::desk::{Desk, DeskEffect, DeskIn};
+use engine::dice::Dice;
+use engine::ids::{Asset, ClientId, OrderId, Symbol};
+use engine::instrument::Instrument;
+use engine::intent::{CancelReason, Intent, IntentClass, IntentReason, NewOrder, StrategyKind};
+use engine::market::Side;
+use engine::mode::{Mode, ModeCode, Scope};
+use engine::money::{Amount, Price};
+use engine::msg::{FeedIn, ReadRequest, RiskIn, RouterIn};
+use engine::record::Record;
+use engine::time::Timestamp;
+use simulator::exchange::{AccountSpec, Exchange};
+use simulator::ledger::AccountIndex;
+use simulator::market::pair::PairIndex;
+use simulator::profile::{Profile, Span};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Moment at which every run starts.
+pub const START: Timestamp = Timestamp(1_700_000_000_000_000);
+/// Time without faults before the strategies are stopped, milliseconds: an unknown order needs 30 s to be proven
+/// absent and the stream up to 30 s to come back.
+pub(crate) const HEAL_MS: i64 = 120_000;
+/// Time for the last cancels and looks, milliseconds.
+pub(crate) const STOP_MS: i64 = 60_000;
+/// Steps of one run. More means that something answers itself without end.
+const STEPS_MAX: u64 = 5_000_000;
+/// Wakes without time passing; more means that a core does not move its deadline.
+const WAKES_MAX: u32 = 10_000;
+
+/// A request on its way to the exchange.
+#[derive(Clone, Debug)]
+pub(crate) enum Request {
+    Submit(NewOrder, Timestamp),
+    Cancel(ClientId, OrderId),
+    Row(ClientId, OrderId),
+    Read(ReadRequest),
+    Clock(Timestamp),
+}
+
+/// What an answer does to the process.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Tell(DeskIn),
+    Offset(i64),
+    ClockLater,
+}
+
+/// Something that is due.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    /// Something the process hears; the number is that of its life.
+    Hear(u32, DeskIn),
+    /// A group of records is on disk.
+    Commit,
+    /// The first byte of a submit is due.
+    Bytes(u32, Approved<NewOrder>, Timestamp),
+    /// A request reaches the exchange.
+    Arrive(u32, u64, Request),
+    /// An answer, or the end of the patience with it.
+    Answer(u32, u64, Reply),
+    /// A frame of a session.
+    Frame(u32, u32, FeedIn),
+    /// The clock is measured.
+    Clock(u32),
+    /// A new process.
+    Restart,
+    /// Somebody trades against us.
+    Rival,
+    /// The operator does something.
+    Operator,
+    /// A step of a script.
+    Script(Step),
+}
+
+/// A step of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A wish this far from mid, in basis points away from the market.
+    Wish(Side, i64),
+    /// A cancel of everything.
+    CancelAll,
+}
+
+/// When the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CrashPlan {
+    /// By the plan's rate.
+    Drawn,
+    /// Once, before the effect of this number; with what survives of the journal.
+    At(u64, Survivors),
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Things that happened.
+    pub steps: u64,
+    /// Effects that were carried out.
+    pub effects: u64,
+    /// Those of them that came while faults lasted.
+    pub effects_of_story: u64,
+    /// Orders that the exchange accepted.
+    pub orders: u64,
+    /// Fills of our account.
+    pub fills: u64,
+    /// Processes that ended.
+    pub crashes: u64,
+    /// Submits whose fate was unknown at some time.
+    pub unknowns: u64,
+    /// Orders that were concluded to be absent.
+    pub absents: u64,
+    /// The kill latch was set.
+    pub kills: u64,
+    /// Orders that were held never to have existed, and did.
+    pub ghosts: u64,
+    /// Virtual time, milliseconds.
+    pub ms: i64,
+}
+
+/// The end of one run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// What it came to.
+    pub figures: Figures,
+    /// Rules that were broken.
+    pub violations: Vec<Violation>,
+    /// The trace.
+    pub trace: Trace,
+}
+
+/// Everything at once.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) plan: Plan,
+    /// What may fail at this moment.
+    pub(crate) faults: Faults,
+    pub(crate) plant: Option<Plant>,
+    pub(crate) dice: Dice,
+    pub(crate) now: Timestamp,
+    pub(crate) exchange: Exchange,
+    pub(crate) account: AccountIndex,
+    pub(crate) rival: AccountIndex,
+    pub(crate) rules: Vec<Instrument>,
+    queue: BTreeMap<(Timestamp, u64), Happening>,
+    queued: u64,
+    pub(crate) journal: Journal,
+    pub(crate) life: Option<Life>,
+    pub(crate) oracle: Oracle,
+    pub(crate) trace: Trace,
+    pub(crate) figures: Figures,
+    /// The kill latch; survives every crash.
+    pub(crate) is_killed: bool,
+    pub(crate) has_healed: bool,
+    crash_plan: CrashPlan,
+    out: Outbox<DeskEffect>,
+    tickets: u64,
+    /// Orders of ours that the exchange has accepted and not ended.
+    pub(crate) open: BTreeMap<ClientId, OrderId>,
+    pub(crate) ghosts: BTreeSet<ClientId>,
+    wakes: u32,
+}
+
+impl World {
+    /// Makes a world; nothing has happened in it.
+    pub fn new(plan: Plan, plant: Option<Plant>, trace: Trace) -> Self {
+        let mut dice = Dice::new(plan.seed);
+        let profile = Profile {
+            insert_delay_ms: Span {
+                low: 1,
+                high: plan.lag.queue_ms_max,
+            },
+            trade_ids_equal: !plan.trade_ids_differ,
+            swing: plan.swing,
+            ..Profile::faithful()
+        };
+        let accounts = [
+            AccountSpec {
+                user_id: 1,
+                deposits: deposits(),
+            },
+            AccountSpec::rich(2),
+        ];
+        let exchange = Exchange::new(dice.bits(), profile, START, &accounts);
+        let pairs = exchange.pairs();
+        let rules = plan
+            .desks
+            .iter()
+            .map(|(pair, _)| wire::rules(&pairs[*pair]))
+            .collect();
+        Self {
+            faults: plan.faults,
+            plan,
+            plant,
+            dice,
+            now: START,
+            exchange,
+            account: AccountIndex(0),
+            rival: AccountIndex(1),
+            rules,
+            queue: BTreeMap::new(),
+            queued: 0,
+            journal: Journal::default(),
+            life: None,
+            oracle: Oracle::default(),
+            trace,
+            figures: Figures::default(),
+            is_killed: false,
+            has_healed: false,
+            crash_plan: CrashPlan::Drawn,
+            out: Outbox::default(),
+            tickets: 0,
+            open: BTreeMap::new(),
+            ghosts: BTreeSet::new(),
+            wakes: 0,
+        }
+    }
+
+    /// Runs a plan to its verdict.
+    pub fn run(mut self) -> Outcome {
+        self.after(0, Happening::Restart);
+        if self.plan.rival {
+            self.after(2_000, Happening::Rival);
+        }
+        if self.plan.operator {
+            self.after(20_000, Happening::Operator);
+        }
+        self.pass_until(START.plus_ms(self.plan.faults_ms));
+        self.heal();
+        self.pass_until(self.now.plus_ms(HEAL_MS));
+        self.judge_healed();
+        self.stop_trading();
+        self.pass_until(self.now.plus_ms(STOP_MS));
+        self.judge_end();
+        self.outcome()
+    }
+
+    /// Runs a script with one crash.
+    pub(crate) fn run_script(
+        mut self,
+        script: &[(i64, Step)],
+        crash: Option<CrashPlan>,
+        until_ms: i64,
+    ) -> Outcome {
+        self.crash_plan = crash.unwrap_or(CrashPlan::At(u64::MAX, Survivors::None));
+        self.after(0, Happening::Restart);
+        self.after(2_000, Happening::Rival);
+        for (at_ms, step) in script {
+            self.after(*at_ms, Happening::Script(*step));
+        }
+        self.pass_until(START.plus_ms(until_ms));
+        self.heal();
+        self.pass_until(self.now.plus_ms(HEAL_MS / 2));
+        self.judge_healed();
+        self.stop_trading();
+        self.pass_until(self.now.plus_ms(STOP_MS / 2));
+        self.judge_end();
+        self.outcome()
+    }
+
+    fn outcome(mut self) -> Outcome {
+        self.figures.ms = self.now.ms_since(START);
+        self.figures.kills = u64::from(self.is_killed);
+        self.figures.fills = self
+            .exchange
+            .fills()
+            .filter(|fill| fill.account == self.account)
+            .count()
+            .try_into()
+            .unwrap_or(u64::MAX);
+        Outcome {
+            seed: self.plan.seed,
+            figures: self.figures,
+            violations: self.oracle.violations().to_vec(),
+            trace: self.trace,
+        }
+    }
+
+    /// The end of all faults; what is in flight still arrives.
+    fn heal(&mut self) {
+        self.trace.note(self.now, format_args!("faults end"));
+        self.has_healed = true;
+        self.figures.effects_of_story = self.figures.effects;
+        self.faults = Faults::default();
+        self.plan.lag.lists_ms_max = 200;
+        self.plan.lag.replicas = false;
+        self.exchange.profile_mut().insert_delay_ms = Span { low: 1, high: 20 };
+        if let Some(life) = &mut self.life {
+            life.socket.is_private_silent = false;
+        }
+    }
+
+    fn stop_trading(&mut self) {
+        self.trace.note(self.now, format_args!("trading stops"));
+        let code = ModeCode::OperatorSafeMode;
+        let raise = RiskIn::Raise(code, Scope::Global, Mode::ObserveOnly);
+        self.tell(DeskIn::Risk(raise));
+        self.tell(DeskIn::Router(RouterIn::CancelAll(CancelReason::Shutdown)));
+    }
+
+    // ---- time ----
+
+    pub(crate) fn after(&mut self, ms: i64, what: Happening) {
+        self.at(self.now.plus_ms(ms), what);
+    }
+
+    pub(crate) fn at(&mut self, at: Timestamp, what: Happening) {
+        self.queued += 1;
+        self.queue.insert((at.max(self.now), self.queued), what);
+    }
+
+    pub(crate) fn ticket(&mut self) -> u64 {
+        self.tickets += 1;
+        if let Some(life) = &mut self.life {
+            life.tickets.insert(self.tickets);
+        }
+        self.tickets
+    }
+
+    fn pass_until(&mut self, end: Timestamp) {
+        while let Some(at) = self.next_due().filter(|at| *at <= end) {
+            self.figures.steps += 1;
+            assert!(self.figures.steps <= STEPS_MAX, "a run ends");
+            self.wakes = if at > self.now { 0 } else { self.wakes + 1 };
+            assert!(self.wakes <= WAKES_MAX, "time passes");
+            self.now = self.now.max(at);
+            self.step();
+        }
+        self.now = end;
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        let queued = self.queue.keys().next().map(|(at, _)| *at);
+        let life = self.life.as_ref();
+        let desk = life.and_then(|life| life.desk.deadline().map(|at| life.world(at)));
+        [queued, self.exchange.next_due(), desk]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The exchange first, then one thing of the queue, then whoever wants to be woken.
+    fn step(&mut self) {
+        let events = self.exchange.advance(self.now);
+        for event in events {
+            self.publish(&event);
+        }
+        let due = self
+            .queue
+            .first_entry()
+            .filter(|entry| entry.key().0 <= self.now);
+        if let Some(entry) = due {
+            let what = entry.remove();
+            self.happen(what);
+            return;
+        }
+        let is_due = self.life.as_ref().is_some_and(|life| {
+            life.desk
+                .deadline()
+                .is_some_and(|at| life.world(at) <= self.now)
+        });
+        if is_due {
+            self.turn(|desk, local, out| desk.wake(local, out));
+        }
+    }
+
+    fn is_alive(&self, number: u32) -> bool {
+        self.life.as_ref().is_some_and(|life| life.number == number)
+    }
+
+    fn happen(&mut self, what: Happening) {
+        match what {
+            Happening::Hear(number, input) if self.is_alive(number) => self.tell(input),
+            Happening::Commit => self.commit(),
+            Happening::Bytes(number, order, stamp_max) if self.is_alive(number) => {
+                self.first_byte(order, stamp_max);
+            }
+            Happening::Arrive(number, ticket, request) => self.arrive(number, ticket, request),
+            Happening::Answer(number, ticket, reply) if self.is_alive(number) => {
+                self.answer(ticket, reply);
+            }
+            Happening::Frame(number, session, frame) if self.is_alive(number) => {
+                self.frame(session, frame);
+            }
+            Happening::Clock(number) if self.is_alive(number) => self.measure_clock(),
+            Happening::Restart => self.start(),
+            Happening::Rival => self.act_as_rival(),
+            Happening::Operator => self.act_as_operator(),
+            Happening::Script(step) => self.play(step),
+            Happening::Hear(..)
+            | Happening::Bytes(..)
+            | Happening::Answer(..)
+            | Happening::Frame(..)
+            | Happening::Clock(_) => {}
+        }
+    }
+
+    // ---- the process ----
+
+    pub(crate) fn tell(&mut self, input: DeskIn) {
+        if !matches!(input, DeskIn::Feed(FeedIn::Market(_))) {
+            self.trace.note(self.now, format_args!("hears {input:?}"));
+        }
+        self.turn(|desk, local, out| desk.handle(local, input, out));
+    }
+
+    /// Lets the process take one turn and carries out what it asks for; a crash may come before each effect.
+    fn turn(&mut self, act: impl FnOnce(&mut Desk, Timestamp, &mut Outbox<DeskEffect>)) {
+        let Some(life) = &mut self.life else {
+            return;
+        };
+        let mut out = std::mem::take(&mut self.out);
+        let local = life.local(self.now);
+        act(&mut life.desk, local, &mut out);
+        for effect in out.drain() {
+            if self.life.is_none() {
+                continue;
+            }
+            if !matches!(effect, DeskEffect::Seen(_)) {
+                self.figures.effects += 1;
+                if let Some(survivors) = self.crash_due() {
+                    self.crash(survivors);
+                    continue;
+                }
+            }
+            self.perform(effect);
+        }
+        self.out = out;
+        self.judge_turn();
+    }
+
+    fn crash_due(&mut self) -> Option<Survivors> {
+        match self.crash_plan {
+            CrashPlan::Drawn if self.faults.crash > 0 && self.dice.chance(self.faults.crash) => {
+                Some(Survivors::Drawn)
+            }
+            CrashPlan::Drawn => None,
+            CrashPlan::At(number, survivors) => {
+                (self.figures.effects == number).then_some(survivors)
+            }
+        }
+    }
+
+    fn crash(&mut self, survivors: Survivors) {
+        self.trace.note(self.now, format_args!("crash"));
+        self.figures.crashes += 1;
+        self.life = None;
+        self.journal.crash(survivors, &mut self.dice);
+        let wait_ms = self.dice.between(100, 20_000);
+        self.after(wait_ms, Happening::Restart);
+    }
+
+    /// A new process, made of the journal.
+    fn start(&mut self) {
+        let number = self.life.as_ref().map_or(0, |life| life.number);
+        assert_eq!(number, 0, "one process at a time");
+        let skew_ms = self
+            .dice
+            .between(-self.plan.skew_ms_max, self.plan.skew_ms_max);
+        let local = self.now.plus_ms(skew_ms);
+        let epoch = Facts::of(self.journal.durable(), local).epoch;
+        self.trace
+            .note(self.now, format_args!("start {epoch} skew {skew_ms}"));
+        let records = self.journal.durable();
+        let cores = life::cores(
+            &self.plan,
+            &self.rules,
+            records,
+            local,
+            self.plant,
+            &mut self.dice,
+        );
+        self.journal.write(Record::Boot { epoch, at: local });
+        self.oracle.restart();
+        self.life = Some(Life {
+            number: epoch,
+            desk: Desk::new(cores),
+            skew_ms,
+            offset_ms: 0,
+            socket: Socket::default(),
+            tickets: BTreeSet::new(),
+            is_shut: self.is_killed,
+            clean_pass_at: None,
+            resent: BTreeSet::new(),
+        });
+        if self.is_killed && self.plant != Some(Plant::KillForgotten) {
+            let raise = RiskIn::Raise(ModeCode::OperatorKill, Scope::Global, Mode::KillSwitch);
+            self.tell(DeskIn::Risk(raise));
+        }
+        self.turn(|desk, local, out| desk.recover(local, &[], out));
+        for rules in self.rules.clone() {
+            self.turn(|desk, local, out| desk.learn(local, rules, out));
+        }
+        self.after(0, Happening::Clock(epoch));
+    }
+
+    fn commit(&mut self) {
+        for id in self.journal.commit(self.now) {
+            let Some(life) = &self.life else { continue };
+            let number = life.number;
+            let wait_ms = self.dice.between(0, 2);
+            self.after(
+                wait_ms,
+                Happening::Hear(number, DeskIn::Router(RouterIn::Durable(id))),
+            );
+        }
+    }
+
+    // ---- people ----
+
+    /// Takes a third of one of our orders, so that an order has several equal fills.
+    fn act_as_rival(&mut self) {
+        if !self.has_healed {
+            let wait_ms = self.dice.between(300, 3_000);
+            self.after(wait_ms, Happening::Rival);
+        }
+        let ids: Vec<OrderId> = self.open.values().copied().collect();
+        let most = i64::try_from(ids.len()).unwrap_or(0) - 1;
+        let place = usize::try_from(self.dice.between(0, most)).unwrap_or(0);
+        let Some(order) = ids.get(place).and_then(|id| self.exchange.order(*id)) else {
+            return;
+        };
+        let (pair, side, price, qty) = (order.pair, order.side, order.price, order.qty());
+        let step = self.exchange.pairs()[pair.0].qty_step();
+        let slice = engine::money::Qty::from_units(qty.units() / 3).floor_to(step);
+        let better = self.exchange.book(pair).levels(side, 50);
+        let ahead = better.iter().filter(|level| match side {
+            Side::Buy => level.price > price,
+            Side::Sell => level.price < price,
+        });
+        let wanted: i64 = ahead.map(|level| level.qty.units()).sum::<i64>() + slice.units();
+        let symbol = self.exchange.pairs()[pair.0].symbol;
+        let request = simulator::judge::OrderRequest::limit(
+            symbol.as_str(),
+            side.opposite(),
+            &engine::money::Qty::from_units(wanted)
+                .floor_to(step)
+                .to_string(),
+            &price.to_string(),
+            "",
+        );
+        if let Ok(accepted) = self.exchange.submit(self.now, self.rival, &request) {
+            // What does not trade at once is taken back, so that it does not move the market for ever; what has
+            // traded in full cannot be.
+            let _filled = self.exchange.cancel(self.now, self.rival, accepted.id);
+        }
+    }
+
+    fn act_as_operator(&mut self) {
+        if self.has_healed {
+            let clear = RiskIn::Clear(ModeCode::OperatorSafeMode, Scope::Global);
+            self.tell(DeskIn::Risk(clear));
+            return;
+        }
+        let wait_ms = self.dice.between(3_000, 30_000);
+        self.after(wait_ms, Happening::Operator);
+        let (code, scope) = (ModeCode::OperatorSafeMode, Scope::Global);
+        match self.dice.between(0, 2) {
+            0 => self.tell(DeskIn::Risk(RiskIn::Raise(code, scope, Mode::ObserveOnly))),
+            1 => self.tell(DeskIn::Risk(RiskIn::Clear(code, scope))),
+            _ => self.tell(DeskIn::Router(RouterIn::CancelAll(CancelReason::Operator))),
+        }
+    }
+
+    fn play(&mut self, step: Step) {
+        match step {
+            Step::Wish(side, away_bps) => self.wish(side, away_bps),
+            Step::CancelAll => {
+                self.tell(DeskIn::Router(RouterIn::CancelAll(CancelReason::Operator)));
+            }
+        }
+    }
+
+    fn wish(&mut self, side: Side, away_bps: i64) {
+        let Some(life) = &self.life else { return };
+        let symbol: Symbol = self.rules[0].symbol;
+        let Some(engine::book::BookView::Trusted(book)) = life.desk.books().view(symbol) else {
+            return;
+        };
+        let mid = book.mid();
+        let bps = match side {
+            Side::Buy => 10_000 - away_bps,
+            Side::Sell => 10_000 + away_bps,
+        };
+        let Some(limit) = mid.times_bps(bps) else {
+            return;
+        };
+        let Some(qty) = Amount::from_whole(1_000).qty_at(mid) else {
+            return;
+        };
+        let intent = Intent {
+            strategy: StrategyKind::MarketMaker,
+            symbol,
+            side,
+            qty,
+            limit,
+            class: IntentClass::Quote,
+            reason: IntentReason::QuoteBid,
+            at: life.local(self.now),
+            book: book.stamp(),
+            mid,
+            cycle: 1,
+        };
+        self.tell(DeskIn::Risk(RiskIn::Intent(intent)));
+    }
+
+    /// Returns the middle of a pair's book.
+    pub(crate) fn mid(&self, pair: PairIndex) -> Option<Price> {
+        let prices = self.exchange.prices(pair);
+        let (bid, ask) = (prices.bid?, prices.ask?);
+        Some(Price::from_units(
+            bid.units() + (ask.units() - bid.units()) / 2,
+        ))
+    }
+}
+
+fn deposits() -> Vec<(Asset, Amount)> {
+    let row = |name: &str, amount: &str| {
+        let asset = Asset::parse(name).expect("a short name");
+        (asset, Amount::parse(amount).expect("a plain decimal"))
+    };
+    vec![
+        row("TRY", "30000"),
+        row("BTC", "0.003"),
+        row("SOL", "1.25"),
+        row("USDT", "10"),
+    ]
+}
