@@ -75,6 +75,8 @@ pub enum ModeCode {
     JournalError,
     /// The exchange did not repeat our client id.
     ClientIdEchoMismatch,
+    /// The exchange gave an answer that our client or our route should never get.
+    UnexpectedAnswer,
     /// An order that was held to be absent exists after all.
     GhostOrder,
     /// An actor ended too often.
@@ -101,6 +103,7 @@ impl ModeCode {
             Self::DrawdownLimit => "drawdown_limit",
             Self::JournalError => "journal_error",
             Self::ClientIdEchoMismatch => "client_id_echo_mismatch",
+            Self::UnexpectedAnswer => "unexpected_answer",
             Self::GhostOrder => "ghost_order",
             Self::ActorLost => "actor_lost",
             Self::Stopping => "stopping",

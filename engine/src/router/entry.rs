@@ -142,9 +142,20 @@ impl Entry {
     /// A trade of this order; the caller has made sure that it exists. Returns whether it is to be booked.
     pub(crate) fn on_trade(&mut self, trade: &OwnTrade, now: Timestamp) -> bool {
         self.touched_at = now;
-        if !self.fills.is_new(trade) {
-            return false;
+        let is_new = self.fills.is_new(trade);
+        if is_new {
+            self.fill(trade, now);
         }
+        is_new
+    }
+
+    /// A trade that was booked in an earlier life: it counts, whatever else has been reported.
+    pub(crate) fn was_traded(&mut self, trade: &OwnTrade, now: Timestamp) {
+        self.fills.was_booked(trade);
+        self.fill(trade, now);
+    }
+
+    fn fill(&mut self, trade: &OwnTrade, now: Timestamp) {
         self.view.filled += trade.qty;
         let ordered = self.view.order.intent.qty;
         if self.view.filled >= ordered {
@@ -152,7 +163,6 @@ impl Entry {
         } else if self.is_living() {
             self.become_state(OrderState::Partial, now);
         }
-        true
     }
 
     /// The exchange's own row. An order ends by a row whose filled part equals the booked trades.

@@ -12,7 +12,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use crate::answer::SubmitOutcome;
+use crate::answer::{SubmitOutcome, UnknownCause};
 use crate::approved::Approved;
 use crate::core::{Core, Outbox};
 use crate::fills::FillBook;
@@ -171,6 +171,14 @@ impl OrderRouter {
             },
             None,
         ));
+        if outcome == SubmitOutcome::Unknown(UnknownCause::Unexpected) {
+            // Our client or our route is wrong, so the next order would fare no better; a person must look.
+            out.push(RouterEffect::Raise(
+                ModeCode::UnexpectedAnswer,
+                Scope::Global,
+                Mode::ObserveOnly,
+            ));
+        }
         if matches!(outcome, SubmitOutcome::AcceptedWithoutEcho(_)) {
             out.push(RouterEffect::Raise(
                 ModeCode::ClientIdEchoMismatch,

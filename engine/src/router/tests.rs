@@ -621,3 +621,19 @@ fn foreign_trades_move_the_ledger_once_and_only_after_the_opening() {
     world.tell(6, streamed(9, 4_001, 3)).tell(7, again);
     assert_eq!(world.booked(), 1);
 }
+
+#[test]
+fn an_answer_that_no_order_should_get_stops_new_orders() {
+    let mut world = World::new();
+    world.sent(1, 0).tell(
+        1,
+        RouterIn::Outcome(cid(1), SubmitOutcome::Unknown(UnknownCause::Unexpected)),
+    );
+    assert!(world.raised(ModeCode::UnexpectedAnswer));
+    let mut world = World::new();
+    world.sent(1, 0).tell(
+        1,
+        RouterIn::Outcome(cid(1), SubmitOutcome::Unknown(UnknownCause::Timeout)),
+    );
+    assert!(!world.raised(ModeCode::UnexpectedAnswer));
+}
