@@ -48,8 +48,10 @@ pub enum Observed {
     Fill(engine::answer::OwnTrade),
     /// A surprise of the router.
     Router(RouterNote),
-    /// A submit was answered: order, milliseconds, HTTP status.
+    /// A submit was answered by the port: order, milliseconds from hand-over, HTTP status.
     SubmitAnswered(ClientId, i64, Option<u16>),
+    /// A submit has its outcome after this many milliseconds, the journal's commit included.
+    SubmitTook(ClientId, i64),
     /// A cancel was sent.
     CancelSent(ClientId),
     /// A cancel was answered after this many milliseconds.
@@ -221,11 +223,14 @@ impl Observer {
             Observed::Router(note) => router(&mut status, now, *note),
             Observed::SubmitAnswered(id, took_ms, http) => {
                 counts.submitted += 1;
-                metrics.submit_took(*took_ms);
                 if *http == Some(429) {
                     metrics.rest_attempt(crate::metrics::RestMark::RateLimited, now);
                 }
                 tracing::info!(event = "submit_answered", client_order_id = %id, took_ms, http_status = http.map(u64::from));
+            }
+            Observed::SubmitTook(id, took_ms) => {
+                metrics.submit_took(*took_ms);
+                tracing::debug!(event = "submit_took", client_order_id = %id, took_ms);
             }
             Observed::CancelSent(id) => {
                 counts.cancels += 1;

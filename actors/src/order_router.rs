@@ -88,16 +88,32 @@ pub struct OrderRouterPort<X: Exits> {
     pub gate: Gate,
     /// Own orders, shared with the stop.
     pub own_orders: OwnOrders,
+    /// When each submit without an outcome was received, for its latency.
+    pub received: BTreeMap<ClientId, Timestamp>,
     /// Status and log.
     pub eyes: Eyes,
 }
 
 impl<X: Exits> OrderRouterPort<X> {
-    fn persist(&self, now: Timestamp, record: Record, waits: Option<ClientId>) {
+    fn persist(&mut self, now: Timestamp, record: Record, waits: Option<ClientId>) {
+        self.time_submit(now, &record);
         let mut waiting = self.waiting.lock();
         match self.journal.append(now, record) {
             Ok(seq) => waiting.extend(waits.map(|id| (seq, id))),
             Err(_) => shut(&self.gate, &self.eyes, "router_to_journal"),
+        }
+    }
+
+    /// From the approval's arrival to the outcome, the journal's commit included.
+    fn time_submit(&mut self, now: Timestamp, record: &Record) {
+        if let Record::Sending { order, .. } = record {
+            self.received.insert(order.client_id, now);
+        }
+        if let Record::Outcome { client_id, .. } = record
+            && let Some(received) = self.received.remove(client_id)
+        {
+            self.eyes
+                .see(Observed::SubmitTook(*client_id, now.ms_since(received)));
         }
     }
 

@@ -35,6 +35,7 @@ use engine::router::{OrderRouter, RouterSettings};
 use engine::strategy::Strategies;
 use engine::supervisor::{ActorName, Supervisor};
 use engine::time::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -230,6 +231,7 @@ pub(super) fn order_router<X: Exits>(
             reconciler: links.reconciler.clone(),
             gate,
             own_orders,
+            received: BTreeMap::new(),
             eyes,
         };
         let mut recovery = Outbox::default();

@@ -115,6 +115,7 @@ impl Story {
             | Observed::Order(_)
             | Observed::Router(_)
             | Observed::SubmitAnswered(..)
+            | Observed::SubmitTook(..)
             | Observed::CancelSent(_)
             | Observed::CancelAnswered(..)
             | Observed::Pass(_)
