@@ -42,6 +42,20 @@ impl FillBook {
         }
         is_new
     }
+
+    /// Takes in a trade that was booked in an earlier life. Why it was booked then is not on record: the reports that
+    /// paired with others are not, so it counts as booked whatever the sources have shown since.
+    pub fn was_booked(&mut self, trade: &OwnTrade) {
+        if !self.seen.insert((trade.source, trade.id)) {
+            return;
+        }
+        let count = self.counts.entry((trade.price, trade.qty)).or_default();
+        match trade.source {
+            TradeSource::Stream => count.stream += 1,
+            TradeSource::Rest => count.rest += 1,
+        }
+        count.booked += 1;
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +135,27 @@ mod tests {
                 (Rest, 9, 10, 5),
             ],
             1,
+        );
+    }
+
+    #[test]
+    fn a_restart_counts_what_was_booked_and_not_what_was_paired() {
+        let mut live = FillBook::default();
+        let mut reborn = FillBook::default();
+        let reports = [(Stream, 1), (Rest, 900), (Rest, 901), (Stream, 2)];
+        for (source, id) in reports {
+            let report = trade(source, id, 10, 5);
+            if live.is_new(&report) {
+                reborn.was_booked(&report);
+            }
+        }
+        for (source, id) in reports {
+            let report = trade(source, id, 10, 5);
+            assert!(!reborn.is_new(&report), "{source:?} {id} is booked again");
+        }
+        assert!(
+            reborn.is_new(&trade(Rest, 902, 10, 5)),
+            "a third fill is one"
         );
     }
 

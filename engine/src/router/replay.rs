@@ -67,15 +67,12 @@ impl OrderRouter {
     pub(super) fn replay_fill(&mut self, trade: &OwnTrade) {
         let own = self.owner_of(trade.order_id, trade.client_id);
         match own {
-            Some(id) => self.with(id, |entry| {
-                entry.on_trade(trade, trade.at);
-            }),
-            None => {
-                self.foreign
-                    .entry(trade.order_id)
-                    .or_default()
-                    .is_new(trade);
-            }
+            Some(id) => self.with(id, |entry| entry.was_traded(trade, trade.at)),
+            None => self
+                .foreign
+                .entry(trade.order_id)
+                .or_default()
+                .was_booked(trade),
         }
     }
 

@@ -595,6 +595,22 @@ fn after_a_crash_a_sent_order_is_unknown_and_nothing_is_sent_again() {
 }
 
 #[test]
+fn a_restart_counts_every_booked_trade_though_its_twin_was_reported_by_the_other_source() {
+    let mut world = World::new();
+    let listed = |id: i64| {
+        let trade = trade(TradeSource::Rest, id, 88, 4);
+        RouterIn::Private(PrivateEvent::Trade(trade))
+    };
+    world.open(1, 0, 88).tell(1, streamed(1, 88, 4));
+    world.tell(2, listed(900)).tell(3, listed(901));
+    assert_eq!((world.filled(1), world.booked()), (8, 2));
+    let mut second = world.restarted(1_000);
+    assert_eq!(second.filled(1), 8);
+    second.tell(1_001, listed(900)).tell(1_002, listed(901));
+    assert_eq!((second.filled(1), second.booked()), (8, 2));
+}
+
+#[test]
 fn terminal_orders_are_kept_as_tombstones() {
     let mut world = World::new();
     world.open(1, 0, 77).tell(1, streamed(1, 77, 10));
