@@ -2,16 +2,17 @@
 
 mod support;
 
+use rustix::process::Signal;
 use std::process::Stdio;
-use support::START;
 use support::exchange::Simulator;
 use support::installation::Installation;
+use support::{Bot, SOON, START, STOP};
 
 #[test]
 fn a_closed_pipe_is_a_normal_end() {
     let simulator = Simulator::process(7);
     let place = Installation::dry(&simulator);
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 7] = [
         &["version"],
         &["version", "--json"],
         &["--help"],
@@ -19,7 +20,6 @@ fn a_closed_pipe_is_a_normal_end() {
         &["config", "show"],
         &["config", "show", "--json"],
         &["config", "check"],
-        &["run", "--config", "bot.toml", "--for", "1s"],
     ];
     for args in commands {
         let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -43,4 +43,25 @@ fn a_closed_pipe_is_a_normal_end() {
         assert_eq!(ended.status.code(), Some(0), "{args:?}: {stderr}");
         assert!(!stderr.contains("panic"), "{args:?}: {stderr}");
     }
+}
+
+#[test]
+fn a_process_that_trades_outlives_its_readers() {
+    let simulator = Simulator::with_own_account(8, &[]);
+    let place = Installation::armed(&simulator);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let err = writer.try_clone().expect("a descriptor");
+    drop(reader);
+    let mut bot = Bot::start_with(place.run_command(&[]), writer.into(), err.into());
+    // The mode changes meanwhile, and each change is a line that nobody takes.
+    bot.wait("trading without a reader", SOON, |_| {
+        (simulator.posts().len() >= 3).then_some(())
+    });
+    bot.signal(Signal::USR1);
+    bot.wait("safe mode without a reader", SOON, |_| {
+        simulator.open_orders().is_empty().then_some(())
+    });
+    bot.signal(Signal::TERM);
+    assert_eq!(bot.finish(STOP).code, Some(0));
+    assert_eq!(simulator.open_orders(), Vec::<String>::new());
 }
