@@ -18,6 +18,9 @@ const RETRY_MS: i64 = 2_000;
 const TRADES_OVERLAP_MS: i64 = 1_800_000;
 /// A pass that has not ended by then has failed, milliseconds: longer than every request's own limit.
 const PASS_MS_MAX: i64 = 60_000;
+/// How far before the opening of the ledger trades are read, milliseconds: the opening is dated by our clock and
+/// trades by the exchange's, and far more than that apart the two let no order out.
+const CLOCK_MARGIN_MS: i64 = 60_000;
 /// Pairs whose history one pass reads; the rest waits for the next pass.
 const HISTORIES_MAX: usize = 10;
 
@@ -44,21 +47,28 @@ pub struct Reconciler {
     next_at: Timestamp,
     last_start: Option<Timestamp>,
     pass: Option<Pass>,
+    /// Answers to a pass that failed which are still on their way. The next pass waits for them: it could not tell
+    /// them from its own, and they show an older account.
+    owed: BTreeSet<ReadRequest>,
+    /// From here on nothing is owed any more.
+    owed_until: Timestamp,
     /// Somebody asked while a pass was running: what it has read may be older than the cause.
     again: bool,
 }
 
 impl Reconciler {
-    /// Makes a reconciler whose first pass is due at `start`; trades are read from `trades_from` on.
+    /// Makes a reconciler whose first pass is due at `start`; trades are read from a little before `trades_from` on.
     pub fn new(interval_ms: i64, start: Timestamp, trades_from: Timestamp) -> Self {
         Self {
             interval_ms,
-            trades_from,
+            trades_from: trades_from.plus_ms(-CLOCK_MARGIN_MS),
             newest_trade: None,
             wanted: BTreeMap::new(),
             next_at: start,
             last_start: None,
             pass: None,
+            owed: BTreeSet::new(),
+            owed_until: start,
             again: false,
         }
     }
@@ -101,12 +111,16 @@ impl Reconciler {
     }
 
     fn reply(&mut self, now: Timestamp, reply: ReadReply, out: &mut Outbox<ReconcileEffect>) {
+        if self.owed.remove(&request_of(&reply)) {
+            return;
+        }
         let Some(pass) = self.pass.as_mut() else {
             return;
         };
         match reply {
             ReadReply::Failed(request) => {
-                if pass.pending.contains(&request) {
+                if pass.pending.remove(&request) {
+                    self.wish_again(request);
                     self.fail(now, out);
                 }
                 return;
@@ -176,11 +190,20 @@ impl Reconciler {
             .map(|(symbol, since, _)| (*symbol, *since));
         let again: Vec<_> = asked.chain(read).collect();
         self.want(again);
+        self.owed = pass.pending;
+        self.owed_until = pass.asked_at.plus_ms(PASS_MS_MAX);
         self.next_at = now.plus_ms(RETRY_MS);
         out.push(ReconcileEffect::Done {
             clean: false,
             took_ms: now.ms_since(pass.asked_at),
         });
+    }
+
+    fn wish_again(&mut self, request: ReadRequest) {
+        match request {
+            ReadRequest::History(symbol, since) => self.want(vec![(symbol, since)]),
+            ReadRequest::OpenOrders | ReadRequest::Trades(_) | ReadRequest::Balances => {}
+        }
     }
 
     fn ask(&mut self, now: Timestamp) {
@@ -200,6 +223,17 @@ impl Reconciler {
     }
 }
 
+/// The request that a reply answers.
+fn request_of(reply: &ReadReply) -> ReadRequest {
+    match reply {
+        ReadReply::OpenOrders(_) => ReadRequest::OpenOrders,
+        ReadReply::History(symbol, since, _) => ReadRequest::History(*symbol, *since),
+        ReadReply::Trades(since, _) => ReadRequest::Trades(*since),
+        ReadReply::Balances(_) => ReadRequest::Balances,
+        ReadReply::Failed(request) => *request,
+    }
+}
+
 impl Core for Reconciler {
     type In = ReconcileIn;
     type Effect = ReconcileEffect;
@@ -216,15 +250,24 @@ impl Core for Reconciler {
     }
 
     fn deadline(&self) -> Option<Timestamp> {
-        Some(self.next_at)
+        if self.owed.is_empty() {
+            Some(self.next_at)
+        } else {
+            Some(self.next_at.max(self.owed_until))
+        }
     }
 
     fn wake(&mut self, now: Timestamp, out: &mut Outbox<ReconcileEffect>) {
-        if self.next_at > now {
+        if self.deadline().is_some_and(|at| at > now) {
             return;
         }
+        self.owed.clear();
         match self.pass {
-            Some(_) => self.fail(now, out),
+            Some(_) => {
+                self.fail(now, out);
+                // Every request's own limit is shorter than a pass.
+                self.owed.clear();
+            }
             None => self.start(now, out),
         }
     }
@@ -233,6 +276,9 @@ impl Core for Reconciler {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where trades are read from by a reconciler that was made with zero.
+    const TRADES_FROM: Timestamp = Timestamp::from_ms(-CLOCK_MARGIN_MS);
 
     fn ms(ms: i64) -> Timestamp {
         Timestamp::from_ms(ms)
@@ -263,7 +309,7 @@ mod tests {
         let mut core = Reconciler::new(15_000, ms(0), ms(0));
         assert_eq!(wake(&mut core, 0).len(), 3);
         assert!(reply(&mut core, 1, ReadReply::OpenOrders(vec![])).is_empty());
-        assert!(reply(&mut core, 2, ReadReply::Trades(ms(0), vec![])).is_empty());
+        assert!(reply(&mut core, 2, ReadReply::Trades(TRADES_FROM, vec![])).is_empty());
         let done = reply(&mut core, 3, ReadReply::Balances(vec![]));
         assert!(matches!(
             done.last(),
@@ -289,9 +335,41 @@ mod tests {
                 took_ms: 2
             }]
         );
-        assert!(reply(&mut core, 3, ReadReply::Trades(ms(0), vec![])).is_empty());
+        assert!(reply(&mut core, 3, ReadReply::Trades(TRADES_FROM, vec![])).is_empty());
+        assert!(reply(&mut core, 3, ReadReply::History(btc(), ms(7), vec![])).is_empty());
         let again = wake(&mut core, 2_002);
         assert!(again.contains(&ReconcileEffect::Read(ReadRequest::History(btc(), ms(7)))));
+    }
+
+    #[test]
+    fn an_answer_to_a_failed_pass_never_enters_the_next_one() {
+        let mut core = Reconciler::new(15_000, ms(0), ms(0));
+        wake(&mut core, 0);
+        reply(&mut core, 1, ReadReply::Failed(ReadRequest::Balances));
+        reply(&mut core, 2, ReadReply::Trades(TRADES_FROM, vec![]));
+        assert!(
+            wake(&mut core, 2_001).is_empty(),
+            "the open orders are owed"
+        );
+        assert!(reply(&mut core, 9_000, ReadReply::OpenOrders(vec![])).is_empty());
+        assert_eq!(wake(&mut core, 9_000).len(), 3, "nothing is owed any more");
+    }
+
+    #[test]
+    fn an_answer_that_never_comes_holds_the_next_pass_up_no_longer_than_a_pass() {
+        let mut core = Reconciler::new(15_000, ms(0), ms(0));
+        wake(&mut core, 0);
+        reply(&mut core, 1, ReadReply::Failed(ReadRequest::Balances));
+        assert_eq!(core.deadline(), Some(ms(PASS_MS_MAX)));
+        assert_eq!(wake(&mut core, PASS_MS_MAX).len(), 3);
+    }
+
+    #[test]
+    fn trades_are_read_from_before_the_opening_because_the_clocks_differ() {
+        let mut core = Reconciler::new(15_000, ms(100_000), ms(100_000));
+        let reads = wake(&mut core, 100_000);
+        let since = ms(100_000 - CLOCK_MARGIN_MS);
+        assert!(reads.contains(&ReconcileEffect::Read(ReadRequest::Trades(since))));
     }
 
     #[test]
@@ -299,7 +377,7 @@ mod tests {
         let mut core = Reconciler::new(15_000, ms(0), ms(0));
         wake(&mut core, 0);
         reply(&mut core, 1, ReadReply::OpenOrders(vec![]));
-        reply(&mut core, 1, ReadReply::Trades(ms(0), vec![]));
+        reply(&mut core, 1, ReadReply::Trades(TRADES_FROM, vec![]));
         reply(&mut core, 1, ReadReply::Balances(vec![]));
         tell(&mut core, 2, ReconcileIn::Now);
         assert_eq!(core.deadline(), Some(ms(SPACING_MS)));
@@ -311,7 +389,7 @@ mod tests {
         wake(&mut core, 0);
         tell(&mut core, 1, ReconcileIn::LookUp(vec![]));
         reply(&mut core, 2, ReadReply::OpenOrders(vec![]));
-        reply(&mut core, 2, ReadReply::Trades(ms(0), vec![]));
+        reply(&mut core, 2, ReadReply::Trades(TRADES_FROM, vec![]));
         reply(&mut core, 2, ReadReply::Balances(vec![]));
         assert_eq!(core.deadline(), Some(ms(SPACING_MS)));
     }
