@@ -122,3 +122,68 @@ pub fn run(seeds: impl Iterator<Item = u64>, mut show: impl FnMut(&Outcome)) -> 
     }
     summary
 }
+
+/// How fast a planted bug is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hunt {
+    /// The bug.
+    pub bug: Plant,
+    /// Seeds until it was found, from several first seeds; where one is missing it was not.
+    pub seeds: Vec<u64>,
+    /// The rule that it broke first.
+    pub rule: Option<&'static str>,
+}
+
+/// What the search for all planted bugs came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hunts {
+    /// Bugs that were planted.
+    pub planted: usize,
+    /// Bugs that were found from every first seed.
+    pub found: usize,
+    /// Median over all searches.
+    pub median_seeds: Option<u64>,
+    /// Each bug.
+    pub bugs: Vec<Hunt>,
+}
+
+/// First seeds of two searches are this far apart.
+const HUNT_STRIDE: u64 = 100_000;
+
+/// Looks for every planted bug, `searches` times, in at most `seeds_max` seeds each.
+pub fn hunt(searches: u64, seeds_max: u64) -> Hunts {
+    let bugs: Vec<Hunt> = Plant::ALL
+        .into_iter()
+        .map(|bug| hunt_one(bug, searches, seeds_max))
+        .collect();
+    let all = usize::try_from(searches).unwrap_or(usize::MAX);
+    let mut seeds: Vec<u64> = bugs.iter().flat_map(|hunt| hunt.seeds.clone()).collect();
+    seeds.sort_unstable();
+    Hunts {
+        planted: bugs.len(),
+        found: bugs.iter().filter(|hunt| hunt.seeds.len() == all).count(),
+        median_seeds: seeds.get(seeds.len() / 2).copied(),
+        bugs,
+    }
+}
+
+/// Looks for one planted bug.
+pub fn hunt_one(bug: Plant, searches: u64, seeds_max: u64) -> Hunt {
+    let mut hunt = Hunt {
+        bug,
+        seeds: Vec::new(),
+        rule: None,
+    };
+    for search in 0..searches {
+        let first = 1 + search * HUNT_STRIDE;
+        let broken = |seed: &u64| {
+            let outcome = run_seed(first + seed, Some(bug), 0);
+            outcome.violations.first().map(|found| (*seed, found.rule))
+        };
+        if let Some((seed, rule)) = (0..seeds_max).find_map(|seed| broken(&seed)) {
+            hunt.seeds.push(seed + 1);
+            hunt.rule = hunt.rule.or(Some(rule));
+        }
+    }
+    hunt
+}

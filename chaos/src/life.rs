@@ -30,8 +30,6 @@ const RECONCILE_MS: i64 = 15_000;
 const CANCEL_RETRY_MS: i64 = 2_000;
 /// Wait behind the stamp's horizon before absence may be concluded, milliseconds.
 const UNKNOWN_SETTLE_MS: i64 = 10_000;
-/// Undoes horizon and wait, for the planted bug that does not wait.
-const NO_SETTLE_MS: i64 = -6_000;
 /// Records at the end of the journal that the planted bug does not read.
 const TAIL_SKIPPED: usize = 2;
 /// Largest worst-case exposure of one pair, in quote.
@@ -159,7 +157,7 @@ pub(crate) fn cores(
             seq: 1,
         },
     });
-    let mut router = OrderRouter::new(router_settings(plant));
+    let mut router = OrderRouter::new(router_settings(tag()));
     replay(&mut gate, &mut router, records, plant);
     let trades_from = match plant {
         Some(Plant::TradesFromBoot) => local,
@@ -180,15 +178,12 @@ pub(crate) fn cores(
     }
 }
 
-fn router_settings(plant: Option<Plant>) -> RouterSettings {
+const fn router_settings(tag: AccountTag) -> RouterSettings {
     RouterSettings {
-        tag: tag(),
+        tag,
         ttl_ms: TTL_MS,
         cancel_retry_ms: CANCEL_RETRY_MS,
-        unknown_settle_ms: match plant {
-            Some(Plant::NoSettleTime) => NO_SETTLE_MS,
-            Some(_) | None => UNKNOWN_SETTLE_MS,
-        },
+        unknown_settle_ms: UNKNOWN_SETTLE_MS,
         foreign_from: None,
     }
 }

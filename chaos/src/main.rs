@@ -22,6 +22,20 @@ enum Command {
     Core(Core),
     /// Crashes two short stories before and after every effect.
     CrashPoints(Output),
+    /// Plants bugs and looks for them.
+    Planted(Planted),
+}
+
+#[derive(Args)]
+struct Planted {
+    /// Searches for each bug, each from another first seed.
+    #[arg(long, default_value_t = 3)]
+    searches: u64,
+    /// Seeds of one search.
+    #[arg(long, default_value_t = 200)]
+    seeds: u64,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Args)]
@@ -53,18 +67,28 @@ fn main() -> ExitCode {
             let points = points::run(show);
             report("btcbot.chaos-points/v1", points.is_ok(), &points, &output)
         }
+        Command::Planted(planted) => {
+            let hunts = campaign::hunt(planted.searches, planted.seeds);
+            let is_ok = hunts.found == hunts.planted;
+            report("btcbot.chaos-planted/v1", is_ok, &hunts, &planted.output)
+        }
     }
 }
 
 fn show(outcome: &Outcome) {
-    eprintln!("seed {} failed", outcome.seed);
     for line in outcome.trace.lines() {
         eprintln!("  {line}");
     }
     for violation in &outcome.violations {
         eprintln!("  {} {}: {}", violation.at, violation.rule, violation.seen);
     }
-    eprintln!("replay: btcbot-chaos core --seed {}", outcome.seed);
+    let verdict = if outcome.violations.is_empty() {
+        "passed"
+    } else {
+        "failed"
+    };
+    let seed = outcome.seed;
+    eprintln!("seed {seed} {verdict}; replay: btcbot-chaos core --seed {seed}");
 }
 
 fn run_core(core: &Core) -> ExitCode {

@@ -11,7 +11,8 @@ use engine::answer::{
 use engine::desk::DeskIn;
 use engine::ids::{ClientId, OrderId, Symbol};
 use engine::intent::NewOrder;
-use engine::msg::{ReadReply, ReadRequest, ReconcileIn, RiskIn, RouterIn};
+use engine::mode::{Mode, ModeCode, Scope};
+use engine::msg::{ReadReply, ReadRequest, ReconcileIn, RiskIn, RouterIn, Snapshot};
 use engine::order::{OrderState, OrderView};
 use engine::time::Timestamp;
 use simulator::judge::{OrderRequest, Refused};
@@ -29,6 +30,10 @@ const STAMP_MS_MAX: i64 = 5_000;
 const CLOCK_EVERY_MS: i64 = 30_000;
 /// The same after one that failed.
 const CLOCK_RETRY_MS: i64 = 5_000;
+/// A measurement whose way took longer says too little, milliseconds.
+const CLOCK_WAY_MS_MAX: i64 = 2_000;
+/// A clock that is further off lets no order out, milliseconds (config/default.toml).
+const SKEW_MS_WARN: i64 = 1_000;
 /// Lag of a healthy list, milliseconds.
 const LAG_MS: i64 = 200;
 
@@ -139,7 +144,10 @@ impl World {
                 let reply = self.read(*what);
                 Reply::Tell(DeskIn::Reconcile(ReconcileIn::Reply(reply)))
             }
-            Request::Clock(asked_at) => Reply::Offset(self.now.ms_since(*asked_at)),
+            Request::Clock(asked_at) => Reply::Time {
+                served_at: self.now,
+                asked_at: *asked_at,
+            },
         }
     }
 
@@ -253,14 +261,37 @@ impl World {
         }
         let number = life.number;
         match reply {
-            Reply::Offset(offset_ms) => {
-                life.offset_ms = offset_ms;
-                self.after(CLOCK_EVERY_MS, Happening::Clock(number));
-                self.tell(DeskIn::Router(RouterIn::Offset(offset_ms)));
-            }
+            Reply::Time {
+                served_at,
+                asked_at,
+            } => self.learn_time(served_at, asked_at),
             Reply::ClockLater => self.after(CLOCK_RETRY_MS, Happening::Clock(number)),
             Reply::Tell(input) => self.tell_answer(input),
         }
+    }
+
+    /// As `actors/src/upkeep.rs` does it: the middle of the way there and back, if it was not too long.
+    fn learn_time(&mut self, served_at: Timestamp, asked_at: Timestamp) {
+        let now = self.now;
+        let Some(life) = self.life.as_mut() else {
+            return;
+        };
+        let number = life.number;
+        let way_ms = life.local(now).ms_since(asked_at);
+        if way_ms > CLOCK_WAY_MS_MAX {
+            self.after(CLOCK_RETRY_MS, Happening::Clock(number));
+            return;
+        }
+        life.offset_ms = served_at.ms_since(asked_at) - way_ms / 2;
+        let offset_ms = life.offset_ms;
+        self.after(CLOCK_EVERY_MS, Happening::Clock(number));
+        self.tell(DeskIn::Router(RouterIn::Offset(offset_ms)));
+        let (code, scope) = (ModeCode::ClockSkew, Scope::Global);
+        self.tell(DeskIn::Risk(if offset_ms.abs() >= SKEW_MS_WARN {
+            RiskIn::Raise(code, scope, Mode::ObserveOnly)
+        } else {
+            RiskIn::Clear(code, scope)
+        }));
     }
 
     /// Hands an answer on, bent by a planted bug.
@@ -296,7 +327,37 @@ impl World {
             }
             (_, _) => None,
         };
+        let unknown = match (self.plant, &input) {
+            (
+                Some(Plant::AbsentByOneLook),
+                DeskIn::Router(RouterIn::Outcome(id, SubmitOutcome::Unknown(_))),
+            ) => Some(*id),
+            (_, _) => None,
+        };
         self.tell(bent.map_or(input, DeskIn::Router));
+        if let Some(view) = unknown.and_then(|id| self.view_of(id)) {
+            self.look_once(view.order.intent.symbol);
+        }
+    }
+
+    /// A planted bug takes one look for all that the proof of absence asks for.
+    fn look_once(&mut self, symbol: Symbol) {
+        let at = self.look_back();
+        let rows = self.rows(at, Some(symbol));
+        let local = self
+            .life
+            .as_ref()
+            .map_or(self.now, |life| life.local(self.now));
+        for look in 1..=3 {
+            let asked_at = local.plus_ms(look * 30_000);
+            self.tell(DeskIn::Router(RouterIn::Snapshot(Snapshot {
+                asked_at,
+                open: rows.clone(),
+                histories: vec![(symbol, Timestamp(0), rows.clone())],
+                trades: Vec::new(),
+                trades_since: local,
+            })));
+        }
     }
 
     fn view_of(&self, id: ClientId) -> Option<OrderView> {

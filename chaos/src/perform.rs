@@ -98,6 +98,10 @@ impl World {
     pub(crate) fn post(&mut self, order: NewOrder, stamp: Timestamp) {
         let is_durable = self.journal.has_sending(order.client_id);
         self.oracle.post(self.now, order.client_id, is_durable);
+        if self.is_killed {
+            let seen = format!("{}", order.client_id);
+            self.oracle.broken(self.now, "killed_sends_nothing", seen);
+        }
         self.request(Request::Submit(order, stamp));
     }
 
@@ -163,7 +167,7 @@ impl World {
         if !is_kill {
             return;
         }
-        if !self.is_killed && !self.plan.is_beyond {
+        if !self.is_killed && !self.is_kill_due && !self.plan.is_beyond {
             let seen = format!("{:?}", report.voices);
             self.oracle.broken(self.now, "killed_without_cause", seen);
         }

@@ -31,8 +31,8 @@ pub enum Plant {
     FeeSignLost,
     /// Stream and lists do not tell the router of orders it has no number for.
     ExistenceUntold,
-    /// Absence is concluded without waiting for the queues.
-    NoSettleTime,
+    /// One look that does not show an order proves that it never was.
+    AbsentByOneLook,
     /// After a restart trades are read from the restart on.
     TradesFromBoot,
     /// A killed process may trade again after a restart.
@@ -53,7 +53,7 @@ impl Plant {
         Self::RecoverySkipsTail,
         Self::FeeSignLost,
         Self::ExistenceUntold,
-        Self::NoSettleTime,
+        Self::AbsentByOneLook,
         Self::TradesFromBoot,
         Self::KillForgotten,
     ];
@@ -72,7 +72,7 @@ impl Plant {
             Self::RecoverySkipsTail => "recovery_skips_tail",
             Self::FeeSignLost => "fee_sign_lost",
             Self::ExistenceUntold => "existence_untold",
-            Self::NoSettleTime => "no_settle_time",
+            Self::AbsentByOneLook => "absent_by_one_look",
             Self::TradesFromBoot => "trades_from_boot",
             Self::KillForgotten => "kill_forgotten",
         }

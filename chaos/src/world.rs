@@ -36,6 +36,8 @@ pub const START: Timestamp = Timestamp(1_700_000_000_000_000);
 pub(crate) const HEAL_MS: i64 = 120_000;
 /// Time for the last cancels and looks, milliseconds.
 pub(crate) const STOP_MS: i64 = 60_000;
+/// One act of an operator of this many is a kill.
+const OPERATOR_KILLS_ONE_IN: i64 = 24;
 /// Steps of one run. More means that something answers itself without end.
 const STEPS_MAX: u64 = 5_000_000;
 /// Wakes without time passing; more means that a core does not move its deadline.
@@ -55,7 +57,11 @@ pub(crate) enum Request {
 #[derive(Debug)]
 pub(crate) enum Reply {
     Tell(DeskIn),
-    Offset(i64),
+    /// The exchange's time, and ours when it was asked for.
+    Time {
+        served_at: Timestamp,
+        asked_at: Timestamp,
+    },
     ClockLater,
 }
 
@@ -166,6 +172,8 @@ pub struct World {
     pub(crate) figures: Figures,
     /// The kill latch; survives every crash.
     pub(crate) is_killed: bool,
+    /// Somebody with authority asked for a kill.
+    pub(crate) is_kill_due: bool,
     pub(crate) has_healed: bool,
     crash_plan: CrashPlan,
     out: Outbox<DeskEffect>,
@@ -221,6 +229,7 @@ impl World {
             trace,
             figures: Figures::default(),
             is_killed: false,
+            is_kill_due: false,
             has_healed: false,
             crash_plan: CrashPlan::Drawn,
             out: Outbox::default(),
@@ -467,8 +476,7 @@ impl World {
 
     /// A new process, made of the journal.
     fn start(&mut self) {
-        let number = self.life.as_ref().map_or(0, |life| life.number);
-        assert_eq!(number, 0, "one process at a time");
+        assert!(self.life.is_none(), "one process at a time");
         let skew_ms = self
             .dice
             .between(-self.plan.skew_ms_max, self.plan.skew_ms_max);
@@ -570,9 +578,14 @@ impl World {
         let wait_ms = self.dice.between(3_000, 30_000);
         self.after(wait_ms, Happening::Operator);
         let (code, scope) = (ModeCode::OperatorSafeMode, Scope::Global);
-        match self.dice.between(0, 2) {
-            0 => self.tell(DeskIn::Risk(RiskIn::Raise(code, scope, Mode::ObserveOnly))),
-            1 => self.tell(DeskIn::Risk(RiskIn::Clear(code, scope))),
+        match self.dice.between(0, OPERATOR_KILLS_ONE_IN) {
+            0 => {
+                self.is_kill_due = true;
+                let kill = RiskIn::Raise(ModeCode::OperatorKill, scope, Mode::KillSwitch);
+                self.tell(DeskIn::Risk(kill));
+            }
+            1..8 => self.tell(DeskIn::Risk(RiskIn::Raise(code, scope, Mode::ObserveOnly))),
+            8..18 => self.tell(DeskIn::Risk(RiskIn::Clear(code, scope))),
             _ => self.tell(DeskIn::Router(RouterIn::CancelAll(CancelReason::Operator))),
         }
     }
