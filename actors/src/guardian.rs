@@ -10,7 +10,7 @@ use actix::dev::ToEnvelope;
 use actix::{Actor, Context};
 use engine::supervisor::{ActorName, SupervisorIn};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Commands that may wait for one guardian; more than a handful means that the supervisor runs away.
 pub const COMMANDS_MAX: usize = 16;
@@ -26,14 +26,41 @@ pub enum Command {
     Shutdown,
 }
 
+/// Holds every first instance back until all of them can be reached.
+///
+/// A first message that finds nobody is lost for good: a book that never hears of its session waits for ever. It rises
+/// when the last copy is gone; each guardian gives its own away once its actor's address is published.
+#[derive(Clone)]
+pub struct Curtain {
+    held: watch::Sender<()>,
+    risen: watch::Receiver<()>,
+}
+
+impl Default for Curtain {
+    fn default() -> Self {
+        let (held, risen) = watch::channel(());
+        Self { held, risen }
+    }
+}
+
+impl Curtain {
+    async fn pass(self) {
+        let Self { held, mut risen } = self;
+        drop(held);
+        // Nothing is ever sent: the error is the end of the last sender.
+        let _risen = risen.changed().await;
+    }
+}
+
 /// Runs one actor until told to shut down. Must be spawned on the arbiter that the actor is to live on.
 ///
-/// `factory` makes an instance and its context and publishes the address; `withdraw` takes the address back.
+/// `factory` makes an instance, publishes its context's address and sets the mailbox's limit; `withdraw` takes the address back.
 pub async fn guard<A, F, W>(
     name: ActorName,
     mut commands: mpsc::Receiver<Command>,
     supervisor: Link<SupervisorIn>,
     metrics: Metrics,
+    curtain: Curtain,
     mut factory: F,
     withdraw: W,
 ) where
@@ -41,9 +68,13 @@ pub async fn guard<A, F, W>(
     F: FnMut(&mut Context<A>) -> A,
     W: Fn(),
 {
+    let mut curtain = Some(curtain);
     loop {
         let mut ctx = Context::new();
         let actor = factory(&mut ctx);
+        if let Some(curtain) = curtain.take() {
+            curtain.pass().await;
+        }
         let mut life = actix_rt::spawn(ctx.into_future(actor));
         metrics.actor_up(name, true);
         tracing::debug!(event = "actor_started", actor = name.as_str());
@@ -191,6 +222,7 @@ mod tests {
             inbox,
             supervisor,
             Metrics::new(crate::cli::version::BUILD, &[], Timestamp(0)),
+            Curtain::default(),
             factory,
             withdraw,
         ));
@@ -233,5 +265,44 @@ mod tests {
             "the guardian ends"
         );
         assert_eq!(link.send(1), Sent::Down);
+    }
+
+    #[actix_rt::test]
+    async fn no_first_message_is_lost_however_late_its_receiver_is_made() {
+        let (early, late) = (Link::<u32>::default(), Link::<u32>::default());
+        let curtain = Curtain::default();
+        let seen = Arc::new(AtomicU32::new(0));
+        let spawn = |name, link: &Link<u32>, curtain| {
+            let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
+            let (link, seen) = (link.clone(), Arc::clone(&seen));
+            let factory = move |ctx: &mut Context<Shell<Seen>>| {
+                publish(ctx, &link);
+                Shell::new(Sum(0), Seen(Arc::clone(&seen)), Clock::start(), 16)
+            };
+            let metrics = Metrics::new(crate::cli::version::BUILD, &[], Timestamp(0));
+            let life = guard(
+                name,
+                inbox,
+                Link::default(),
+                metrics,
+                curtain,
+                factory,
+                || (),
+            );
+            (commands, actix_rt::spawn(life))
+        };
+        let _first = spawn(ActorName::MarketFeed, &early, curtain.clone());
+        until("the first is reachable", || {
+            early.send(3) == Sent::Delivered
+        })
+        .await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(seen.load(Ordering::SeqCst), 0, "it waits for the other");
+        let _second = spawn(ActorName::OrderBook, &late, curtain);
+        until("both began", || seen.load(Ordering::SeqCst) == 3).await;
+        assert_eq!(late.send(4), Sent::Delivered);
+        until("the late one works", || seen.load(Ordering::SeqCst) == 4).await;
     }
 }

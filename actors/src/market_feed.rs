@@ -106,10 +106,12 @@ impl MarketFeedPort {
 
     fn book(&self, input: BookIn) {
         let sent = self.links.book.send(input);
-        if sent == Sent::Full {
+        if sent != Sent::Delivered {
             // The book has lost its place in the stream: only a new session brings full books for all pairs.
-            self.eyes
-                .see(Observed::LinkTrouble("feed_to_book", "full, new session"));
+            self.eyes.see(Observed::LinkTrouble(
+                "feed_to_book",
+                "not delivered, new session",
+            ));
             self.command(Command::Close);
         }
     }

@@ -26,6 +26,8 @@ pub struct ReconcilerPort<R: ReadPort> {
     pub router: Link<RouterIn>,
     /// The gate.
     pub risk: Link<RiskIn>,
+    /// A look of this pass could not be handed on: the pass is not clean, whatever its requests say.
+    pub is_lost: bool,
     /// Status and log.
     pub eyes: Eyes,
 }
@@ -47,6 +49,7 @@ impl<R: ReadPort> Perform for ReconcilerPort<R> {
             ReconcileEffect::Read(request) => self.reads.read(request),
             ReconcileEffect::Snapshot(snapshot) => {
                 if self.router.send(RouterIn::Snapshot(snapshot)) != Sent::Delivered {
+                    self.is_lost = true;
                     self.eyes.see(Observed::LinkTrouble(
                         "reconciler_to_router",
                         "look dropped",
@@ -57,6 +60,7 @@ impl<R: ReadPort> Perform for ReconcilerPort<R> {
                 self.to_risk(RiskIn::Balances { asked_at, rows })
             }
             ReconcileEffect::Done { clean, took_ms } => {
+                let clean = clean && !std::mem::take(&mut self.is_lost);
                 self.to_risk(RiskIn::Reconciled { clean });
                 self.eyes.see(Observed::Pass(PassReport {
                     clean,

@@ -190,18 +190,18 @@ where
     let (trade, rest) = (Arbiter::new(), Arbiter::new());
     let mut stage = Stage::new(&plan, trade.handle(), rest.handle());
     let mut dice = Dice::new(plan.entropy);
-    // The venue comes first, so that no book and no trade is missed; gate and router are made from the journal.
+    // Who is told lives before who tells: a session that came up before its book was there would be lost on it.
+    pipeline::metrics(&mut stage, &plan);
+    pipeline::secrets(&mut stage, &plan);
     if plan.venue == Venue::Simulated {
         pipeline::venue(&mut stage, &plan, now);
     }
-    pipeline::market_feed(&mut stage, &plan, dice.bits());
-    pipeline::order_book(&mut stage, &plan);
-    pipeline::strategy(&mut stage);
     pipeline::risk_gate(&mut stage, &plan, &facts, journal.clone(), dice.bits());
     pipeline::order_router(&mut stage, &plan, &facts, (journal.clone(), waiting), exits);
     pipeline::reconciler(&mut stage, facts.trades_from, reads);
-    pipeline::metrics(&mut stage, &plan);
-    pipeline::secrets(&mut stage, &plan);
+    pipeline::strategy(&mut stage);
+    pipeline::order_book(&mut stage, &plan);
+    pipeline::market_feed(&mut stage, &plan, dice.bits());
     let fatal = pipeline::supervisor(&stage, dice.bits());
     Ok(Running {
         links: stage.links,

@@ -265,6 +265,7 @@ pub(super) fn reconciler<R: ReadPort>(
             reads: reads(&links),
             router: links.router.clone(),
             risk: links.risk.clone(),
+            is_lost: false,
             eyes: eyes.clone(),
         };
         (
@@ -286,6 +287,7 @@ pub(super) fn metrics(stage: &mut Stage, plan: &Plan) {
     let withdrawn = stage.eyes.clone();
     let factory = move |ctx: &mut Context<Observer>| {
         guardian::publish(ctx, eyes.link());
+        ctx.set_mailbox_capacity(crate::observer::MAILBOX);
         Observer::new(
             Arc::clone(&status),
             clock.clone(),
@@ -304,6 +306,7 @@ pub(super) fn metrics(stage: &mut Stage, plan: &Plan) {
         commands,
         supervisor,
         stage.metrics.clone(),
+        stage.curtain.clone(),
         factory,
         withdraw,
     ));
@@ -329,6 +332,7 @@ pub(super) fn secrets(stage: &mut Stage, plan: &Plan) {
         commands,
         supervisor,
         stage.metrics.clone(),
+        stage.curtain.clone(),
         factory,
         withdraw,
     ));

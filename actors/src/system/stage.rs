@@ -3,7 +3,7 @@
 use super::{Links, Plan, Rulebook};
 use crate::clock::Clock;
 use crate::gate::Gate;
-use crate::guardian::{self, COMMANDS_MAX, Command};
+use crate::guardian::{self, COMMANDS_MAX, Command, Curtain};
 use crate::link::{Link, Tell};
 use crate::metrics::Metrics;
 use crate::observer::Eyes;
@@ -23,6 +23,7 @@ pub(super) struct Stage {
     pub(super) links: Links,
     pub(super) eyes: Eyes,
     pub(super) metrics: Metrics,
+    pub(super) curtain: Curtain,
     pub(super) settings: Arc<Settings>,
     pub(super) gate: Gate,
     pub(super) rulebook: Rulebook,
@@ -38,6 +39,7 @@ impl Stage {
             links: plan.links.clone(),
             eyes: plan.eyes.clone(),
             metrics: plan.figures.metrics.clone(),
+            curtain: Curtain::default(),
             settings: Arc::clone(&plan.settings),
             gate: plan.owner.gate(),
             rulebook: Rulebook::default(),
@@ -71,6 +73,7 @@ impl Stage {
         let commands = self.guarded(name);
         let (link, clock) = (link.clone(), self.clock.clone());
         let (supervisor, metrics) = (self.links.supervisor.clone(), self.metrics.clone());
+        let curtain = self.curtain.clone();
         let accepted = arbiter.spawn_fn(move || {
             let withdraw = {
                 let link = link.clone();
@@ -79,10 +82,12 @@ impl Stage {
             let factory = move |ctx: &mut Context<Shell<P>>| {
                 guardian::publish(ctx, &link);
                 let (core, port, capacity) = make();
+                // Before it starts: messages come as soon as the address is known.
+                ctx.set_mailbox_capacity(capacity);
                 Shell::new(core, port, clock.clone(), capacity)
             };
             actix_rt::spawn(guardian::guard(
-                name, commands, supervisor, metrics, factory, withdraw,
+                name, commands, supervisor, metrics, curtain, factory, withdraw,
             ));
         });
         assert!(accepted, "a fresh arbiter takes work");
