@@ -74,6 +74,11 @@ impl Journal {
         self.durable.push(record);
     }
 
+    /// Returns whether a record is on its way.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Returns what a start would read.
     pub(crate) fn durable(&self) -> &[Record] {
         &self.durable

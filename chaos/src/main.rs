@@ -20,10 +20,19 @@ struct Cli {
 enum Command {
     /// Runs seeds, or replays one with its trace.
     Core(Core),
-    /// Crashes two short stories before and after every effect.
-    CrashPoints(Output),
+    /// Crashes three short stories before and after every effect.
+    CrashPoints(CrashPoints),
     /// Plants bugs and looks for them.
     Planted(Planted),
+}
+
+#[derive(Args)]
+struct CrashPoints {
+    /// Takes every n-th boundary only.
+    #[arg(long, default_value_t = 1)]
+    stride: usize,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Args)]
@@ -63,9 +72,10 @@ struct Core {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Core(core) => run_core(&core),
-        Command::CrashPoints(output) => {
-            let points = points::run(show);
-            report("btcbot.chaos-points/v1", points.is_ok(), &points, &output)
+        Command::CrashPoints(asked) => {
+            let points = points::run(asked.stride, show);
+            let schema = "btcbot.chaos-points/v1";
+            report(schema, points.is_ok(), &points, &asked.output)
         }
         Command::Planted(planted) => {
             let hunts = campaign::hunt(planted.searches, planted.seeds);

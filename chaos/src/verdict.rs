@@ -20,6 +20,9 @@ const MARK_MOVES_BPS: i64 = 500;
 /// A clean look at the account must not be older at the end, milliseconds.
 const CLEAN_PASS_MS_MAX: i64 = 40_000;
 
+/// Rules that do not hold yet, with what was seen.
+pub(crate) type Wrongs = Vec<(&'static str, String)>;
+
 impl World {
     /// What our side says of an order against what the exchange has.
     pub(crate) fn judge_order(&mut self, view: &OrderView) {
@@ -116,22 +119,18 @@ impl World {
         }
     }
 
-    /// Liveness (L1 to L3): faults have been over for a while.
-    pub(crate) fn judge_healed(&mut self) {
+    /// Liveness (L1 to L3): what has not come right since the faults ended.
+    pub(crate) fn unhealed(&mut self) -> Wrongs {
         let Some(life) = &self.life else {
-            self.oracle
-                .broken(self.now, "alive", "no process".to_owned());
-            return;
+            return vec![("alive", "no process".to_owned())];
         };
-        let mut wrong = Vec::new();
+        let mut wrong = Wrongs::new();
         let unknown = life.desk.router().unknown_count();
         if unknown > 0 {
             wrong.push(("no_unknown_left", format!("{unknown}")));
         }
-        if life
-            .clean_pass_at
-            .is_none_or(|at| self.now.ms_since(at) > CLEAN_PASS_MS_MAX)
-        {
+        let is_old = |at| self.now.ms_since(at) > CLEAN_PASS_MS_MAX;
+        if life.clean_pass_at.is_none_or(is_old) {
             wrong.push((
                 "clean_reconcile",
                 format!("last at {:?}", life.clean_pass_at),
@@ -148,30 +147,35 @@ impl World {
                 wrong.push(("books_trusted", format!("{view:?}")));
             }
         }
-        for (rule, seen) in wrong {
-            self.oracle.broken(self.now, rule, seen);
-        }
+        wrong
     }
 
     /// The end: every order known, every unit of money equal, and the journal tells the same story.
-    pub(crate) fn judge_end(&mut self) {
-        self.journal.commit(engine::time::Timestamp(i64::MAX));
-        let mut wrong = Vec::new();
+    pub(crate) fn unsettled(&mut self) -> Wrongs {
+        let Some(life) = &self.life else {
+            return vec![("alive", "no process".to_owned())];
+        };
+        let mut wrong = Wrongs::new();
+        let living = life.desk.router().living().count();
+        if living > 0 {
+            wrong.push(("nothing_left_open", format!("{living} living here")));
+        }
+        if self.journal.is_pending() {
+            wrong.push(("all_durable", "a record is on its way".to_owned()));
+        }
         self.judge_orders(&mut wrong);
         self.judge_money(&mut wrong);
         if self.ghosts_in_silence() {
             wrong.push(("ghost_kills", "a ghost, and no kill".to_owned()));
         }
-        for (rule, seen) in wrong {
-            self.oracle.broken(self.now, rule, seen);
-        }
+        wrong
     }
 
     fn ghosts_in_silence(&self) -> bool {
         !self.ghosts.is_empty() && !self.is_killed
     }
 
-    fn judge_orders(&self, wrong: &mut Vec<(&'static str, String)>) {
+    fn judge_orders(&self, wrong: &mut Wrongs) {
         let Some(life) = &self.life else { return };
         let router = life.desk.router();
         let mine = self
@@ -209,7 +213,7 @@ impl World {
         }
     }
 
-    fn judge_money(&self, wrong: &mut Vec<(&'static str, String)>) {
+    fn judge_money(&self, wrong: &mut Wrongs) {
         let Some(life) = &self.life else { return };
         let ledger = life.desk.gate().ledger();
         let mut replayed = self.replayed();

@@ -9,6 +9,7 @@ use crate::oracle::{Oracle, Violation};
 use crate::plan::{Faults, Plan};
 use crate::planted::Plant;
 use crate::trace::Trace;
+use crate::verdict::Wrongs;
 use crate::wire;
 use engine::approved::Approved;
 use engine::core::{Core, Outbox};
@@ -36,6 +37,8 @@ pub const START: Timestamp = Timestamp(1_700_000_000_000_000);
 pub(crate) const HEAL_MS: i64 = 120_000;
 /// Time for the last cancels and looks, milliseconds.
 pub(crate) const STOP_MS: i64 = 60_000;
+/// Spacing of the looks whether all has come right, milliseconds: longer than anything in flight is late.
+const LOOK_EVERY_MS: i64 = 20_000;
 /// One act of an operator of this many is a kill.
 const OPERATOR_KILLS_ONE_IN: i64 = 24;
 /// Steps of one run. More means that something answers itself without end.
@@ -106,8 +109,8 @@ pub(crate) enum Step {
 pub(crate) enum CrashPlan {
     /// By the plan's rate.
     Drawn,
-    /// Once, before the effect of this number; with what survives of the journal.
-    At(u64, Survivors),
+    /// Before the effects of these numbers; with what survives of the journal each time.
+    At([u64; 2], Survivors),
 }
 
 /// What a run came to.
@@ -251,12 +254,35 @@ impl World {
         }
         self.pass_until(START.plus_ms(self.plan.faults_ms));
         self.heal();
-        self.pass_until(self.now.plus_ms(HEAL_MS));
-        self.judge_healed();
-        self.stop_trading();
-        self.pass_until(self.now.plus_ms(STOP_MS));
-        self.judge_end();
+        self.settle();
         self.outcome()
+    }
+
+    /// The phase without faults: everything must come right in its time, and the run ends as soon as it has.
+    fn settle(&mut self) {
+        let wrong = self.pass_until_right(HEAL_MS, Self::unhealed);
+        self.break_rules(wrong);
+        self.stop_trading();
+        let wrong = self.pass_until_right(STOP_MS, Self::unsettled);
+        self.break_rules(wrong);
+    }
+
+    /// Lets time pass until nothing is wrong; returns what still is when the time is over.
+    fn pass_until_right(&mut self, ms_max: i64, wrong: impl Fn(&mut Self) -> Wrongs) -> Wrongs {
+        let end = self.now.plus_ms(ms_max);
+        loop {
+            self.pass_until(self.now.plus_ms(LOOK_EVERY_MS).min(end));
+            let found = wrong(self);
+            if found.is_empty() || self.now >= end {
+                return found;
+            }
+        }
+    }
+
+    fn break_rules(&mut self, wrong: Wrongs) {
+        for (rule, seen) in wrong {
+            self.oracle.broken(self.now, rule, seen);
+        }
     }
 
     /// Runs a script with one crash.
@@ -266,7 +292,7 @@ impl World {
         crash: Option<CrashPlan>,
         until_ms: i64,
     ) -> Outcome {
-        self.crash_plan = crash.unwrap_or(CrashPlan::At(u64::MAX, Survivors::None));
+        self.crash_plan = crash.unwrap_or(CrashPlan::At([u64::MAX; 2], Survivors::None));
         self.after(0, Happening::Restart);
         self.after(2_000, Happening::Rival);
         for (at_ms, step) in script {
@@ -274,11 +300,7 @@ impl World {
         }
         self.pass_until(START.plus_ms(until_ms));
         self.heal();
-        self.pass_until(self.now.plus_ms(HEAL_MS / 2));
-        self.judge_healed();
-        self.stop_trading();
-        self.pass_until(self.now.plus_ms(STOP_MS / 2));
-        self.judge_end();
+        self.settle();
         self.outcome()
     }
 
@@ -312,6 +334,8 @@ impl World {
         if let Some(life) = &mut self.life {
             life.socket.is_private_silent = false;
         }
+        let clear = RiskIn::Clear(ModeCode::OperatorSafeMode, Scope::Global);
+        self.tell(DeskIn::Risk(clear));
     }
 
     fn stop_trading(&mut self) {
@@ -459,8 +483,8 @@ impl World {
                 Some(Survivors::Drawn)
             }
             CrashPlan::Drawn => None,
-            CrashPlan::At(number, survivors) => {
-                (self.figures.effects == number).then_some(survivors)
+            CrashPlan::At(numbers, survivors) => {
+                numbers.contains(&self.figures.effects).then_some(survivors)
             }
         }
     }
@@ -571,8 +595,6 @@ impl World {
 
     fn act_as_operator(&mut self) {
         if self.has_healed {
-            let clear = RiskIn::Clear(ModeCode::OperatorSafeMode, Scope::Global);
-            self.tell(DeskIn::Risk(clear));
             return;
         }
         let wait_ms = self.dice.between(3_000, 30_000);

@@ -2,10 +2,14 @@
 
 use chaos::campaign;
 use chaos::planted::Plant;
+use chaos::points;
 use std::path::Path;
 
 /// The ordinary seeds of a test run; the command runs many more.
-const SEEDS: std::ops::Range<u64> = 1_001..1_013;
+const SEEDS: std::ops::Range<u64> = 1_001..1_025;
+
+/// Every boundary takes a minute; the command takes them all.
+const BOUNDARY_STRIDE: usize = 17;
 
 fn check(seed: u64) {
     let outcome = campaign::run_seed(seed, None, campaign::TAIL_LINES);
@@ -64,4 +68,11 @@ fn planted_bugs_are_found() {
         let hunt = campaign::hunt_one(bug, 1, 20);
         assert_eq!(hunt.seeds.len(), 1, "{} is not found", bug.as_str());
     }
+}
+
+#[test]
+fn a_crash_at_any_boundary_loses_nothing_and_sends_nothing_twice() {
+    let points = points::run(BOUNDARY_STRIDE, |_| {});
+    assert!(points.is_ok(), "{points:#?}");
+    assert!(points.orders > 0 && points.unknowns > 0, "{points:#?}");
 }
