@@ -15,6 +15,7 @@ mod journal;
 mod life;
 mod network;
 pub mod oracle;
+mod people;
 mod perform;
 pub mod plan;
 pub mod planted;

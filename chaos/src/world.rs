@@ -15,9 +15,9 @@ use engine::approved::Approved;
 use engine::core::{Core, Outbox};
 use engine::desk::{Desk, DeskEffect, DeskIn};
 use engine::dice::Dice;
-use engine::ids::{Asset, ClientId, OrderId, Symbol};
+use engine::ids::{Asset, ClientId, OrderId};
 use engine::instrument::Instrument;
-use engine::intent::{CancelReason, Intent, IntentClass, IntentReason, NewOrder, StrategyKind};
+use engine::intent::{CancelReason, NewOrder};
 use engine::market::Side;
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::money::{Amount, Price};
@@ -39,8 +39,6 @@ pub(crate) const HEAL_MS: i64 = 120_000;
 pub(crate) const STOP_MS: i64 = 60_000;
 /// Spacing of the looks whether all has come right, milliseconds: longer than anything in flight is late.
 const LOOK_EVERY_MS: i64 = 20_000;
-/// One act of an operator of this many is a kill.
-const OPERATOR_KILLS_ONE_IN: i64 = 24;
 /// Steps of one run. More means that something answers itself without end.
 const STEPS_MAX: u64 = 5_000_000;
 /// Wakes without time passing; more means that a core does not move its deadline.
@@ -551,107 +549,6 @@ impl World {
                 Happening::Hear(number, DeskIn::Router(RouterIn::Durable(id))),
             );
         }
-    }
-
-    // ---- people ----
-
-    /// Takes a third of one of our orders, so that an order has several equal fills.
-    fn act_as_rival(&mut self) {
-        if !self.has_healed {
-            let wait_ms = self.dice.between(300, 3_000);
-            self.after(wait_ms, Happening::Rival);
-        }
-        let ids: Vec<OrderId> = self.open.values().copied().collect();
-        let most = i64::try_from(ids.len()).unwrap_or(0) - 1;
-        let place = usize::try_from(self.dice.between(0, most)).unwrap_or(0);
-        let Some(order) = ids.get(place).and_then(|id| self.exchange.order(*id)) else {
-            return;
-        };
-        let (pair, side, price, qty) = (order.pair, order.side, order.price, order.qty());
-        let step = self.exchange.pairs()[pair.0].qty_step();
-        let slice = engine::money::Qty::from_units(qty.units() / 3).floor_to(step);
-        let better = self.exchange.book(pair).levels(side, 50);
-        let ahead = better.iter().filter(|level| match side {
-            Side::Buy => level.price > price,
-            Side::Sell => level.price < price,
-        });
-        let wanted: i64 = ahead.map(|level| level.qty.units()).sum::<i64>() + slice.units();
-        let symbol = self.exchange.pairs()[pair.0].symbol;
-        let request = simulator::judge::OrderRequest::limit(
-            symbol.as_str(),
-            side.opposite(),
-            &engine::money::Qty::from_units(wanted)
-                .floor_to(step)
-                .to_string(),
-            &price.to_string(),
-            "",
-        );
-        if let Ok(accepted) = self.exchange.submit(self.now, self.rival, &request) {
-            // What does not trade at once is taken back, so that it does not move the market for ever; what has
-            // traded in full cannot be.
-            let _filled = self.exchange.cancel(self.now, self.rival, accepted.id);
-        }
-    }
-
-    fn act_as_operator(&mut self) {
-        if self.has_healed {
-            return;
-        }
-        let wait_ms = self.dice.between(3_000, 30_000);
-        self.after(wait_ms, Happening::Operator);
-        let (code, scope) = (ModeCode::OperatorSafeMode, Scope::Global);
-        match self.dice.between(0, OPERATOR_KILLS_ONE_IN) {
-            0 => {
-                self.is_kill_due = true;
-                let kill = RiskIn::Raise(ModeCode::OperatorKill, scope, Mode::KillSwitch);
-                self.tell(DeskIn::Risk(kill));
-            }
-            1..8 => self.tell(DeskIn::Risk(RiskIn::Raise(code, scope, Mode::ObserveOnly))),
-            8..18 => self.tell(DeskIn::Risk(RiskIn::Clear(code, scope))),
-            _ => self.tell(DeskIn::Router(RouterIn::CancelAll(CancelReason::Operator))),
-        }
-    }
-
-    fn play(&mut self, step: Step) {
-        match step {
-            Step::Wish(side, away_bps) => self.wish(side, away_bps),
-            Step::CancelAll => {
-                self.tell(DeskIn::Router(RouterIn::CancelAll(CancelReason::Operator)));
-            }
-        }
-    }
-
-    fn wish(&mut self, side: Side, away_bps: i64) {
-        let Some(life) = &self.life else { return };
-        let symbol: Symbol = self.rules[0].symbol;
-        let Some(engine::book::BookView::Trusted(book)) = life.desk.books().view(symbol) else {
-            return;
-        };
-        let mid = book.mid();
-        let bps = match side {
-            Side::Buy => 10_000 - away_bps,
-            Side::Sell => 10_000 + away_bps,
-        };
-        let Some(limit) = mid.times_bps(bps) else {
-            return;
-        };
-        let Some(qty) = Amount::from_whole(1_000).qty_at(mid) else {
-            return;
-        };
-        let intent = Intent {
-            strategy: StrategyKind::MarketMaker,
-            symbol,
-            side,
-            qty,
-            limit,
-            class: IntentClass::Quote,
-            reason: IntentReason::QuoteBid,
-            at: life.local(self.now),
-            book: book.stamp(),
-            mid,
-            cycle: 1,
-        };
-        self.tell(DeskIn::Risk(RiskIn::Intent(intent)));
     }
 
     /// Returns the middle of a pair's book.

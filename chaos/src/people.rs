@@ -1,0 +1,122 @@
+//! Everybody else: somebody who trades against us, an operator, and a script that stands in for a strategy.
+
+use crate::world::{Happening, Step, World};
+use engine::book::BookView;
+use engine::desk::DeskIn;
+use engine::ids::{OrderId, Symbol};
+use engine::intent::{CancelReason, Intent, IntentClass, IntentReason, StrategyKind};
+use engine::market::Side;
+use engine::mode::{Mode, ModeCode, Scope};
+use engine::money::{Amount, Qty};
+use engine::msg::{RiskIn, RouterIn};
+use simulator::judge::OrderRequest;
+
+/// One act of an operator of this many is a kill.
+const OPERATOR_KILLS_ONE_IN: i64 = 24;
+/// Slices in which somebody takes one of our orders.
+const SLICES: i64 = 3;
+/// Levels that are looked at for what is better.
+const DEPTH: usize = 50;
+
+impl World {
+    /// Takes a third of one of our orders, so that an order has several equal fills.
+    pub(crate) fn act_as_rival(&mut self) {
+        if !self.has_healed {
+            let wait_ms = self.dice.between(300, 3_000);
+            self.after(wait_ms, Happening::Rival);
+        }
+        let ids: Vec<OrderId> = self.open.values().copied().collect();
+        let most = i64::try_from(ids.len()).unwrap_or(0) - 1;
+        let place = usize::try_from(self.dice.between(0, most)).unwrap_or(0);
+        let Some(request) = ids.get(place).and_then(|id| self.slice_of(*id)) else {
+            return;
+        };
+        if let Ok(accepted) = self.exchange.submit(self.now, self.rival, &request) {
+            // What does not trade at once is taken back, so that it does not move the market for ever; what has
+            // traded in full cannot be.
+            let _filled = self.exchange.cancel(self.now, self.rival, accepted.id);
+        }
+    }
+
+    /// An order that takes a third of ours, and first everything that is better.
+    fn slice_of(&self, id: OrderId) -> Option<OrderRequest> {
+        let order = self.exchange.order(id)?;
+        let pair = &self.exchange.pairs()[order.pair.0];
+        let slice = Qty::from_units(order.qty().units() / SLICES).floor_to(pair.qty_step());
+        let better = self.exchange.book(order.pair).levels(order.side, DEPTH);
+        let ahead = better.iter().filter(|level| match order.side {
+            Side::Buy => level.price > order.price,
+            Side::Sell => level.price < order.price,
+        });
+        let wanted = ahead.map(|level| level.qty.units()).sum::<i64>() + slice.units();
+        let wanted = Qty::from_units(wanted).floor_to(pair.qty_step());
+        Some(OrderRequest::limit(
+            pair.symbol.as_str(),
+            order.side.opposite(),
+            &wanted.to_string(),
+            &order.price.to_string(),
+            "",
+        ))
+    }
+
+    pub(crate) fn act_as_operator(&mut self) {
+        if self.has_healed {
+            return;
+        }
+        let wait_ms = self.dice.between(3_000, 30_000);
+        self.after(wait_ms, Happening::Operator);
+        let (code, scope) = (ModeCode::OperatorSafeMode, Scope::Global);
+        match self.dice.between(0, OPERATOR_KILLS_ONE_IN) {
+            0 => {
+                self.is_kill_due = true;
+                let kill = RiskIn::Raise(ModeCode::OperatorKill, scope, Mode::KillSwitch);
+                self.tell(DeskIn::Risk(kill));
+            }
+            1..8 => self.tell(DeskIn::Risk(RiskIn::Raise(code, scope, Mode::ObserveOnly))),
+            8..18 => self.tell(DeskIn::Risk(RiskIn::Clear(code, scope))),
+            _ => self.tell(DeskIn::Router(RouterIn::CancelAll(CancelReason::Operator))),
+        }
+    }
+
+    pub(crate) fn play(&mut self, step: Step) {
+        match step {
+            Step::Wish(side, away_bps) => self.wish(side, away_bps),
+            Step::CancelAll => {
+                self.tell(DeskIn::Router(RouterIn::CancelAll(CancelReason::Operator)));
+            }
+        }
+    }
+
+    fn wish(&mut self, side: Side, away_bps: i64) {
+        let Some(life) = &self.life else { return };
+        let symbol: Symbol = self.rules[0].symbol;
+        let Some(BookView::Trusted(book)) = life.desk.books().view(symbol) else {
+            return;
+        };
+        let mid = book.mid();
+        let bps = match side {
+            Side::Buy => 10_000 - away_bps,
+            Side::Sell => 10_000 + away_bps,
+        };
+        let Some(limit) = mid.times_bps(bps) else {
+            return;
+        };
+        let Some(qty) = Amount::from_whole(1_000).qty_at(mid) else {
+            return;
+        };
+        let intent = Intent {
+            strategy: StrategyKind::MarketMaker,
+            symbol,
+            side,
+            qty,
+            limit,
+            class: IntentClass::Quote,
+            reason: IntentReason::QuoteBid,
+            at: life.local(self.now),
+            book: book.stamp(),
+            mid,
+            cycle: 1,
+        };
+        self.tell(DeskIn::Risk(RiskIn::Intent(intent)));
+    }
+}
