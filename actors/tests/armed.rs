@@ -53,9 +53,16 @@ fn seen(bot: &Bot, plane: SocketAddr, pointer: &str) -> Value {
 fn safe_mode_signal_closes_the_gate_without_mailboxes() {
     let simulator = Simulator::with_own_account(7, &[]);
     let place = Installation::armed(&simulator);
-    let mut bot = place.start();
+    // Quotes that rest far from the market: there is something to cancel, and nothing else that ends it.
+    let mut bot = Bot::start(place.run_command(&[
+        "--set",
+        "strategy.market_maker.half_spread_bps=40",
+        "--set",
+        "strategy.market_maker.requote_bps=100",
+        "--set",
+        "strategy.ttl_seconds=600",
+    ]));
     let plane = bot.plane();
-    wait_for_posts(&mut bot, &simulator, 3);
     bot.wait("an open order at the exchange", SOON, |_| {
         (!simulator.open_orders().is_empty()).then_some(())
     });

@@ -174,17 +174,16 @@ impl Simulator {
     pub fn open_orders(&self) -> Vec<String> {
         let signer = Signer::new(self.key.as_str().into(), &self.secret.as_str().into());
         let signer = signer.expect("a usable key pair");
-        // A stamp that the engine has just used may be refused: the next one is taken.
         wait_for("the exchange's list of open orders", SOON, || {
+            // Looks in a row stay below the quota of the account, which is the engine's too.
+            std::thread::sleep(LOOK);
             let headers = signer.rest_headers(now_ms());
             let answer =
                 http::request(self.address, "GET", "/api/v1/openOrders", &headers.expose());
+            // A stamp that the engine has just used may be refused: the next one is taken.
             match answer {
                 Ok((200, body)) => Some(client_ids(&body)),
-                Ok(_) | Err(_) => {
-                    std::thread::sleep(LOOK);
-                    None
-                }
+                Ok(_) | Err(_) => None,
             }
         })
     }
