@@ -12,7 +12,7 @@ use engine::ids::{AccountTag, Asset, BootTag, ClientId, Symbol};
 use engine::instrument::Instrument;
 use engine::intent::StrategyKind;
 use engine::money::Amount;
-use engine::msg::Channel;
+use engine::msg::{Channel, ReadRequest};
 use engine::reconcile::Reconciler;
 use engine::record::Record;
 use engine::risk::{IdSource, Limits, RiskGate, RiskSettings, Venue};
@@ -22,7 +22,7 @@ use engine::strategy::params::{
     CommonParams, KindParams, MarketMakerParams, MeanReversionParams, StrategyParams,
 };
 use engine::time::Timestamp;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// As in config/default.toml: life of a resting order (shortened), looks at the account, repeats and waits.
 const TTL_MS: i64 = 40_000;
@@ -74,6 +74,8 @@ pub(crate) struct Life {
     pub(crate) socket: Socket,
     /// Answers that are awaited; one that is not in here any more comes too late.
     pub(crate) tickets: BTreeSet<u64>,
+    /// The latest request of each read.
+    pub(crate) reads: BTreeMap<ReadRequest, u64>,
     /// No submit leaves.
     pub(crate) is_shut: bool,
     pub(crate) clean_pass_at: Option<Timestamp>,

@@ -47,6 +47,9 @@ impl World {
                 REQUEST_MS_MAX
             }
         };
+        if let (Request::Read(what), Some(life)) = (&request, &mut self.life) {
+            life.reads.insert(*what, ticket);
+        }
         let late = no_answer(&request, UnknownCause::Timeout);
         self.after(patience_ms, Happening::Answer(number, ticket, late));
         if self.dice.chance(self.faults.request_lost) {
@@ -260,6 +263,12 @@ impl World {
             return;
         }
         let number = life.number;
+        if let Some(what) = read_of(&reply)
+            && life.reads.get(&what).is_some_and(|latest| ticket < *latest)
+        {
+            let seen = format!("{what:?} was asked again before it was answered");
+            self.oracle.broken(self.now, "one_pass_at_a_time", seen);
+        }
         match reply {
             Reply::Time {
                 served_at,
@@ -400,6 +409,20 @@ impl World {
     pub(crate) fn pair_of(&self, symbol: Symbol) -> Option<PairIndex> {
         self.exchange.find_pair(symbol.as_str())
     }
+}
+
+/// The read that an answer belongs to: an older answer must never pass for one to a younger request.
+fn read_of(reply: &Reply) -> Option<ReadRequest> {
+    let Reply::Tell(DeskIn::Reconcile(ReconcileIn::Reply(reply))) = reply else {
+        return None;
+    };
+    Some(match reply {
+        ReadReply::OpenOrders(_) => ReadRequest::OpenOrders,
+        ReadReply::History(symbol, since, _) => ReadRequest::History(*symbol, *since),
+        ReadReply::Trades(since, _) => ReadRequest::Trades(*since),
+        ReadReply::Balances(_) => ReadRequest::Balances,
+        ReadReply::Failed(what) => *what,
+    })
 }
 
 fn outcome(order: &NewOrder, got: SubmitOutcome) -> Reply {

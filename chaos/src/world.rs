@@ -524,6 +524,7 @@ impl World {
             offset_ms: 0,
             socket: Socket::default(),
             tickets: BTreeSet::new(),
+            reads: BTreeMap::new(),
             is_shut: self.is_killed,
             clean_pass_at: None,
             resent: BTreeSet::new(),
