@@ -7,7 +7,7 @@ use crate::clock::{Clock, Offset, StampSource};
 use crate::driver::Keys;
 use crate::driver::endpoint::Endpoint;
 use crate::driver::quotas;
-use crate::metrics::{Metrics, RestMark};
+use crate::metrics::{Breaker, BreakerState, Metrics, RestMark};
 use btcturk::classify;
 use btcturk::rest::quota::Group;
 use btcturk::rest::request::{self, Method, Request};
@@ -329,7 +329,7 @@ impl Reads {
             return CancelReply::RateLimited(until.ms_since(now).max(1));
         }
         let Ok(raw) = self.send(&request::cancel(id)).await else {
-            self.count(RestMark::Transport);
+            self.count(Breaker::Cancel, RestMark::Transport);
             return CancelReply::Failed;
         };
         let reply = classify::cancel_reply(raw.status, raw.retry_after_ms, &raw.body);
@@ -337,18 +337,18 @@ impl Reads {
             CancelReply::RateLimited(asked_ms) => {
                 let wait_ms = asked_ms.min(CANCEL_HOLD_MS_MAX);
                 self.hold(Group::OrderCancel, wait_ms);
-                self.count(RestMark::RateLimited);
+                self.count(Breaker::Cancel, RestMark::RateLimited);
                 CancelReply::RateLimited(wait_ms)
             }
             CancelReply::Acknowledged => {
-                self.count(RestMark::Ok);
+                self.count(Breaker::Cancel, RestMark::Ok);
                 reply
             }
             CancelReply::LookUp
             | CancelReply::Blocked
             | CancelReply::Unauthorized
             | CancelReply::Failed => {
-                self.count(RestMark::Refused);
+                self.count(Breaker::Cancel, RestMark::Refused);
                 reply
             }
         }
@@ -389,7 +389,7 @@ impl Reads {
         if let Err(ReadFailure::Answer(ReadError::RateLimited { retry_after_ms })) = &result {
             self.hold(request.group, *retry_after_ms);
         }
-        self.count(mark_of(result.as_ref().err()));
+        self.count(breaker_of(request), mark_of(result.as_ref().err()));
         result
     }
 
@@ -486,9 +486,18 @@ impl Reads {
         Ok(headers)
     }
 
-    fn count(&self, mark: RestMark) {
+    /// Counts an attempt. A 429 opens the group's breaker (it is held until the exchange's wait is over), a success closes it.
+    fn count(&self, breaker: Breaker, mark: RestMark) {
         let now = self.shared.clock.now();
         self.shared.metrics.rest_attempt(mark, now);
+        match mark {
+            RestMark::RateLimited => self.shared.metrics.breaker(breaker, BreakerState::Open),
+            RestMark::Ok => self.shared.metrics.breaker(breaker, BreakerState::Closed),
+            RestMark::Refused
+            | RestMark::ServerError
+            | RestMark::Transport
+            | RestMark::Unreadable => {}
+        }
     }
 
     fn pacing(&self) -> MutexGuard<'_, Pacing> {
@@ -508,6 +517,14 @@ const fn may_pass(failure: &ReadFailure) -> bool {
             matches!(error, ReadError::Server(_) | ReadError::RateLimited { .. })
         }
         ReadFailure::NoKeys | ReadFailure::Held(_) | ReadFailure::TooManyPages => false,
+    }
+}
+
+fn breaker_of(request: &Request) -> Breaker {
+    if request.is_private() {
+        Breaker::Account
+    } else {
+        Breaker::MarketData
     }
 }
 

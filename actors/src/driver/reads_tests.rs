@@ -295,3 +295,37 @@ async fn a_body_over_the_limit_is_no_answer() {
     let rig = rig(|_, _| answer(200, &"x".repeat(BODY_BYTES_MAX + 1))).await;
     assert_eq!(rig.reads.exchange_info().await, Err(ReadFailure::Transport));
 }
+
+#[tokio::test]
+async fn a_429_opens_the_breaker_and_a_success_closes_it() {
+    let rig = rig(|count, _| match count {
+        0 => answer(429, "busy"),
+        _ => data("[]"),
+    })
+    .await;
+    let account = |rig: &Rig| {
+        let text = rig.metrics.render(START);
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("circuit_breaker_state{breaker=\"account\"}"));
+        line.map(str::to_owned)
+    };
+    let first = rig
+        .reads
+        .attempt(&request::open_orders(), account::open_orders)
+        .await;
+    assert!(first.is_err());
+    assert_eq!(
+        account(&rig).as_deref(),
+        Some("circuit_breaker_state{breaker=\"account\"} 2")
+    );
+    let second = rig
+        .reads
+        .attempt(&request::own_trades(START), account::own_trades)
+        .await;
+    assert!(second.is_ok());
+    assert_eq!(
+        account(&rig).as_deref(),
+        Some("circuit_breaker_state{breaker=\"account\"} 0")
+    );
+}
