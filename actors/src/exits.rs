@@ -1,4 +1,4 @@
-//! The three ways out of the router: the live exchange, the simulated venue, and none at all.
+//! The two ways out of the router: the live exchange, with or without a submit port, and the simulated venue.
 //!
 //! Which one exists is decided once, at the composition root; in a dry run the live one is never built.
 
@@ -12,7 +12,7 @@ use crate::observer::{Eyes, Observed};
 use crate::risk_gate::shut;
 use crate::venue::VenueIn;
 use config::arming::Armed;
-use engine::answer::{CancelReply, NotSent, SubmitOutcome};
+use engine::answer::{NotSent, SubmitOutcome};
 use engine::approved::Approved;
 use engine::ids::{ClientId, OrderId};
 use engine::intent::NewOrder;
@@ -135,41 +135,6 @@ impl Exits for LiveExits {
             let row = way.client.order(order_id).await.unwrap_or_default();
             way.answer(RouterIn::Row(id, row));
         });
-    }
-}
-
-/// A process without an order port: nothing leaves.
-pub struct NoExit {
-    /// Where the refusals go.
-    pub router: Link<RouterIn>,
-    /// Status and log.
-    pub eyes: Eyes,
-}
-
-impl NoExit {
-    fn answer(&self, message: RouterIn) {
-        if self.router.send(message) != Sent::Delivered {
-            self.eyes
-                .see(Observed::LinkTrouble("no_exit", "answer dropped"));
-        }
-    }
-}
-
-impl Exits for NoExit {
-    fn submit(&self, order: Approved<NewOrder>, _stamp_max: Timestamp) {
-        let id = order.spend().client_id;
-        self.answer(RouterIn::Outcome(
-            id,
-            SubmitOutcome::NotSent(NotSent::NoPort),
-        ));
-    }
-
-    fn delete(&self, id: ClientId, _order_id: OrderId) {
-        self.answer(RouterIn::CancelReply(id, CancelReply::Blocked));
-    }
-
-    fn read_row(&self, id: ClientId, _order_id: OrderId) {
-        self.answer(RouterIn::Row(id, None));
     }
 }
 

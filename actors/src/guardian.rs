@@ -85,7 +85,7 @@ pub async fn guard<A, F, W>(
                 withdraw();
                 metrics.actor_up(name, false);
                 report(name, &supervisor);
-                wait_for_start(&mut commands).await
+                commands.recv().await
             }
         };
         withdraw();
@@ -108,10 +108,6 @@ fn report(name: ActorName, supervisor: &Link<SupervisorIn>) {
     if supervisor.send(SupervisorIn::Ended(name)) != crate::link::Sent::Delivered {
         tracing::error!(event = "supervisor_unreachable", actor = name.as_str());
     }
-}
-
-async fn wait_for_start(commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
-    commands.recv().await
 }
 
 async fn pause(delay_ms: i64) {
