@@ -1,11 +1,13 @@
 //! The journal's file and its writer, on real files.
 
+use super::create::PREPARED_NAME;
 use super::*;
 use crate::clock::Clock;
 use crate::journal::{AppendError, Journal, JournalEvent};
 use engine::answer::{NotSent, SubmitOutcome};
 use engine::ids::{AccountTag, Asset, BootTag, ClientId};
 use engine::money::Amount;
+use redb::ReadableTable;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 use tempfile::TempDir;
