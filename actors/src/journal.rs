@@ -19,6 +19,9 @@ pub const QUEUE_MAX: usize = 10_000;
 /// Records of one commit.
 pub const GROUP_MAX: usize = 100;
 
+/// Records that may wait for the next one to be written; one more is lost: no order is held up for its story.
+pub const COMPANIONS_MAX: usize = 256;
+
 /// Why a record was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
@@ -50,7 +53,7 @@ pub enum JournalEvent {
 }
 
 enum Command {
-    Append(Box<(Timestamp, Record)>),
+    Append(Vec<(Timestamp, Record)>),
     Sync(SyncSender<u64>),
 }
 
@@ -63,6 +66,8 @@ struct Shared {
 
 struct Queue {
     next_seq: u64,
+    /// Evidence that is written right before the next record, in its commit.
+    companions: Vec<(Timestamp, Record)>,
     send: SyncSender<Command>,
 }
 
@@ -100,6 +105,7 @@ impl Journal {
         shared.durable.store(store.last_seq(), Ordering::SeqCst);
         let queue = Queue {
             next_seq: store.last_seq() + 1,
+            companions: Vec::new(),
             send,
         };
         let writer = Writer {
@@ -119,21 +125,31 @@ impl Journal {
     /// Queues one record and returns its sequence number; it is durable once [`JournalEvent::Durable`] reaches it.
     ///
     /// # Errors
-    /// `Full` at the queue's limit, `Closed` after a failed commit. The record was not taken.
+    /// `Full` at the queue's limit, `Closed` after a failed commit. The record was not taken, and its companions are lost.
     pub fn append(&self, at: Timestamp, record: Record) -> Result<u64, AppendError> {
         if self.has_failed() {
             return Err(AppendError::Closed);
         }
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        self.shared.depth.fetch_add(1, Ordering::SeqCst);
-        let command = Command::Append(Box::new((at, record)));
-        if let Err(error) = queue.send.try_send(command) {
-            self.shared.depth.fetch_sub(1, Ordering::SeqCst);
+        let mut together = std::mem::take(&mut queue.companions);
+        together.push((at, record));
+        let records = together.len();
+        self.shared.depth.fetch_add(records, Ordering::SeqCst);
+        if let Err(error) = queue.send.try_send(Command::Append(together)) {
+            self.shared.depth.fetch_sub(records, Ordering::SeqCst);
             return Err(refused(&error));
         }
-        let seq = queue.next_seq;
-        queue.next_seq += 1;
-        Ok(seq)
+        queue.next_seq += records as u64;
+        Ok(queue.next_seq - 1)
+    }
+
+    /// Keeps a record for the commit of the next that is appended, right before it. Nothing waits for it, it causes no
+    /// commit of its own, and beyond [`COMPANIONS_MAX`] it is lost.
+    pub fn accompany(&self, at: Timestamp, record: Record) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.companions.len() < COMPANIONS_MAX {
+            queue.companions.push((at, record));
+        }
     }
 
     /// Waits until everything appended so far is on disk and returns the highest durable number. Blocks its thread:
@@ -231,7 +247,7 @@ fn gather(
     let mut next = Some(first);
     while let Some(command) = next {
         match command {
-            Command::Append(record) => group.push(*record),
+            Command::Append(together) => group.extend(together),
             Command::Sync(done) => syncs.push(done),
         }
         let has_room = group.len() + syncs.len() < GROUP_MAX;

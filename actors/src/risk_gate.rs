@@ -92,6 +92,9 @@ impl Perform for RiskGatePort {
 
     fn perform(&mut self, now: Timestamp, effect: <RiskGate as Core>::Effect) {
         match effect {
+            RiskEffect::Decided(decision) => {
+                self.journal.accompany(now, Record::Decided(decision));
+            }
             RiskEffect::Submit(approved) => self.to_router(RouterIn::Submit(approved)),
             RiskEffect::Cancel(id, reason) => self.to_router(RouterIn::Cancel(id, reason)),
             RiskEffect::Denied(denial) => self.eyes.see(Observed::Denied(denial)),

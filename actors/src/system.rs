@@ -237,7 +237,8 @@ impl Facts {
                 Record::Boot { epoch, .. } => facts.epoch = epoch + 1,
                 Record::SafeMode { on, .. } => facts.was_safe = *on,
                 Record::Opening { at, .. } => opened = opened.or(Some(*at)),
-                Record::Sending { .. }
+                Record::Decided(_)
+                | Record::Sending { .. }
                 | Record::Outcome { .. }
                 | Record::Adopted { .. }
                 | Record::CancelAsked { .. }

@@ -109,6 +109,7 @@ impl Facts {
         let opened = records.iter().find_map(|record| match record {
             Record::Opening { at, .. } => Some(*at),
             Record::Boot { .. }
+            | Record::Decided(_)
             | Record::Sending { .. }
             | Record::Outcome { .. }
             | Record::Adopted { .. }
@@ -210,6 +211,7 @@ fn ended(record: &Record) -> Option<ClientId> {
     match record {
         Record::Ended { client_id, .. } => Some(*client_id),
         Record::Boot { .. }
+        | Record::Decided(_)
         | Record::Sending { .. }
         | Record::Outcome { .. }
         | Record::Adopted { .. }
@@ -232,6 +234,7 @@ fn subject(record: &Record) -> Option<ClientId> {
         | Record::Ended { client_id, .. } => Some(*client_id),
         Record::Fill(trade) => trade.client_id,
         Record::Boot { .. }
+        | Record::Decided(_)
         | Record::Opening { .. }
         | Record::DayStart { .. }
         | Record::SafeMode { .. }

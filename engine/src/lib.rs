@@ -15,6 +15,7 @@ pub mod answer;
 pub mod approved;
 pub mod book;
 pub mod core;
+pub mod decision;
 pub mod desk;
 pub mod dice;
 pub mod feed;

@@ -11,6 +11,7 @@
 use crate::answer::{BalanceRow, CancelReply, OrderRow, OwnTrade, PrivateEvent, SubmitOutcome};
 use crate::approved::Approved;
 use crate::book::BookView;
+use crate::decision::Decision;
 use crate::ids::{Asset, ClientId, OrderId, Symbol};
 use crate::instrument::Instrument;
 use crate::intent::{CancelReason, Intent, NewOrder, SilentReason, StrategyKind};
@@ -231,6 +232,8 @@ pub enum RiskIn {
 /// What the gate wants done.
 #[derive(Debug, PartialEq, Eq)]
 pub enum RiskEffect {
+    /// Write down with the order's own record, never by itself: nothing waits for evidence.
+    Decided(Box<Decision>),
     /// An order may be sent.
     Submit(Approved<NewOrder>),
     /// A cancel, handed on unchanged.

@@ -4,6 +4,7 @@
 //! released: a new form is a new variant, and old fixtures must still replay.
 
 use crate::answer::{OwnTrade, SubmitOutcome};
+use crate::decision::Decision;
 use crate::ids::{Asset, ClientId, OrderId};
 use crate::intent::{CancelReason, NewOrder};
 use crate::money::{Amount, Price};
@@ -22,6 +23,8 @@ pub enum Record {
         /// When.
         at: Timestamp,
     },
+    /// What an order was approved on; evidence, written no later than `Sending` and folded by nobody.
+    Decided(Box<Decision>),
     /// An approved order, written before its first byte leaves.
     Sending {
         /// The whole order.

@@ -253,6 +253,46 @@ fn the_writer_acknowledges_in_order_and_a_store_that_was_never_closed_keeps_it_a
 }
 
 #[test]
+fn a_companion_is_written_right_before_the_next_record_and_never_alone() {
+    let dir = made(Venue::Demo);
+    let (store, _) = Store::open(dir.path(), Venue::Demo).expect("it opens");
+    let (send, events) = channel();
+    let report = move |event| send.send(event).expect("the test listens");
+    let (journal, thread) = Journal::start(store, Clock::manual(AT), report).expect("a thread");
+    let boot = |epoch| Record::Boot { epoch, at: AT };
+    journal.accompany(AT, boot(1));
+    assert_eq!(journal.sync(PATIENCE), Ok(0), "it waits for company");
+    assert_eq!(journal.append(AT, boot(2)), Ok(2));
+    assert_eq!(journal.sync(PATIENCE), Ok(2));
+    let commits: Vec<_> = events.try_iter().collect();
+    let is_one = matches!(
+        &commits[..],
+        [JournalEvent::Durable {
+            seq: 2,
+            records: 2,
+            ..
+        }]
+    );
+    assert!(is_one, "{commits:?}");
+    for n in 0..=crate::journal::COMPANIONS_MAX {
+        journal.accompany(AT, boot(u32::try_from(n).expect("a small number")));
+    }
+    let kept = crate::journal::COMPANIONS_MAX as u64;
+    assert_eq!(journal.append(AT, boot(3)), Ok(2 + kept + 1));
+    drop(journal);
+    thread.join();
+    let (_, entries) = Store::open(dir.path(), Venue::Demo).expect("it opens");
+    assert_eq!(
+        entries[..2]
+            .iter()
+            .map(|entry| &entry.record)
+            .collect::<Vec<_>>(),
+        [&boot(1), &boot(2)]
+    );
+    assert_eq!(entries.last().map(|entry| &entry.record), Some(&boot(3)));
+}
+
+#[test]
 fn the_first_failed_commit_is_reported_once_and_ends_all_acknowledgement() {
     let backend = failing::Disk::default();
     let database = Builder::new()

@@ -88,6 +88,7 @@ impl Fold {
             Record::Fill(trade) => self.fill(trade),
             Record::Ended { client_id, .. } => self.end(*client_id),
             Record::Boot { .. }
+            | Record::Decided(_)
             | Record::CancelAsked { .. }
             | Record::DayStart { .. }
             | Record::SafeMode { .. }

@@ -25,7 +25,8 @@ pub use limits::{IdSource, Limits, RiskSettings, Venue};
 use crate::answer::{BalanceRow, OwnTrade};
 use crate::approved::Approved;
 use crate::core::{Core, Outbox};
-use crate::ids::{Asset, Symbol};
+use crate::decision::{BookSeen, Decision};
+use crate::ids::{Asset, ClientId, Symbol};
 use crate::instrument::Instrument;
 use crate::intent::{Intent, NewOrder};
 use crate::ledger::Ledger;
@@ -146,7 +147,7 @@ impl RiskGate {
     fn decide(&mut self, now: Timestamp, intent: Intent, out: &mut Outbox<RiskEffect>) {
         self.value(now, out);
         match checks::judge(self, now, intent) {
-            Ok(fit) => self.approve(now, fit, out),
+            Ok(fit) => self.approve(now, &intent, fit, out),
             Err(refused) => out.push(RiskEffect::Denied(Denial {
                 intent,
                 code: refused.code,
@@ -156,16 +157,47 @@ impl RiskGate {
         }
     }
 
-    fn approve(&mut self, now: Timestamp, fit: Fit, out: &mut Outbox<RiskEffect>) {
+    fn approve(&mut self, now: Timestamp, wanted: &Intent, fit: Fit, out: &mut Outbox<RiskEffect>) {
         let order = NewOrder {
             client_id: self.settings.ids.next_id(),
             intent: fit.intent,
             reserved: fit.reserved,
         };
+        let decision = self.evidence(now, order.client_id, wanted, &fit);
+        out.push(RiskEffect::Decided(Box::new(decision)));
         self.hold(order, OrderState::Reserved, now);
         self.assert_within_limits(&order);
         let life_ms = self.settings.limits.intent_max_age_ms;
         out.push(RiskEffect::Submit(Approved::new(order, now, life_ms)));
+    }
+
+    /// What the approval rests on, as it stood before the order itself counts.
+    fn evidence(&self, now: Timestamp, id: ClientId, wanted: &Intent, fit: &Fit) -> Decision {
+        let symbol = wanted.symbol;
+        let quoted = self.pairs.get(&symbol).and_then(Pair::quoted);
+        let quoted = quoted.expect("check 9 lets nothing through without a trusted book");
+        Decision {
+            client_id: id,
+            at: now,
+            wanted_limit: wanted.limit,
+            wanted_qty: wanted.qty,
+            is_reducing: fit.is_reducing,
+            mode: self.board.of(symbol),
+            book: BookSeen {
+                stamp: quoted.stamp,
+                age_ms: now.ms_since(quoted.received),
+                bid: quoted.bid,
+                bid_qty: quoted.bid_qty,
+                ask: quoted.ask,
+                ask_qty: quoted.ask_qty,
+                mid: quoted.mid,
+            },
+            equity: self.equity(),
+            position: self.position(symbol),
+            cash: self.ledger.balance(self.settings.quote),
+            spendable: self.investable(),
+            checks: fit.trail.findings(),
+        }
     }
 
     /// Takes the worst case of an order out of what the next one sees.

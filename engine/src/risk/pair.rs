@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quoted {
     pub(crate) bid: Price,
+    pub(crate) bid_qty: Qty,
     pub(crate) ask: Price,
+    pub(crate) ask_qty: Qty,
     pub(crate) mid: Price,
     pub(crate) stamp: BookStamp,
     pub(crate) received: Timestamp,
@@ -27,7 +29,9 @@ impl From<&TrustedBook> for Quoted {
     fn from(book: &TrustedBook) -> Self {
         Self {
             bid: book.best_bid().price,
+            bid_qty: book.best_bid().qty,
             ask: book.best_ask().price,
+            ask_qty: book.best_ask().qty,
             mid: book.mid(),
             stamp: book.stamp(),
             received: book.received(),

@@ -58,7 +58,7 @@ impl RiskGate {
             Record::SafeMode { on: false, .. } => {
                 self.clear(ModeCode::OperatorSafeMode, Scope::Global)
             }
-            Record::Boot { .. } | Record::Stop { .. } => {}
+            Record::Boot { .. } | Record::Decided(_) | Record::Stop { .. } => {}
         }
         self.is_desk_due = true;
     }

@@ -58,6 +58,7 @@ impl OrderRouter {
             }
             Record::Opening { at, .. } => self.opened(*at),
             Record::Boot { .. }
+            | Record::Decided(_)
             | Record::DayStart { .. }
             | Record::SafeMode { .. }
             | Record::Stop { .. } => {}

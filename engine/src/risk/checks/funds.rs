@@ -1,6 +1,7 @@
 //! Checks 19 and 22 to 27: coins, losses, exposure, cash, and the reservation itself.
 
 use super::{Case, Verdict, refuse};
+use crate::decision::{Check, Found};
 use crate::market::Side;
 use crate::money::Amount;
 use crate::risk::DenyCode;
@@ -19,6 +20,7 @@ pub(super) fn inventory(case: &mut Case<'_>) -> Verdict {
     if wanted > free {
         return refuse(DenyCode::SpotSellRequiresInventory, wanted, free);
     }
+    case.note(Check::Inventory, Found::Money(wanted, free));
     Ok(())
 }
 
@@ -54,6 +56,9 @@ pub(super) fn loss(case: &mut Case<'_>) -> Verdict {
             format!("below {most} bps"),
         );
     }
+    let (loss, drop_max) = (limits.max_daily_loss, limits.max_drawdown_bps);
+    case.note(Check::DailyLoss, Found::Money(-pnl, loss));
+    case.note(Check::Drawdown, Found::Bps(drawdown, drop_max));
     Ok(())
 }
 
@@ -65,21 +70,21 @@ pub(super) fn exposure(case: &mut Case<'_>) -> Verdict {
     let (gate, limits) = (case.gate, &case.gate.settings.limits);
     let limits_of = [
         (
-            DenyCode::MaxPositionNotional,
+            Check::PairExposure,
             gate.exposure(case.intent.symbol),
             limits.max_position_notional,
         ),
         (
-            DenyCode::MaxGrossExposure,
+            Check::GrossExposure,
             gate.gross_exposure(),
             limits.max_gross_exposure,
         ),
     ];
-    for (code, before, most) in limits_of {
+    for (check, before, most) in limits_of {
         match before.map(|before| before + case.value()) {
-            Some(after) if after <= most => {}
-            Some(after) => return refuse(code, after, most),
-            None => return refuse(code, "a position without a mark", most),
+            Some(after) if after <= most => case.note(check, Found::Money(after, most)),
+            Some(after) => return refuse(check.denies_with(), after, most),
+            None => return refuse(check.denies_with(), "a position without a mark", most),
         }
     }
     Ok(())
@@ -93,7 +98,11 @@ pub(super) fn balances(case: &mut Case<'_>) -> Verdict {
         .read_at()
         .filter(|_| gate.ledger.is_opened(gate.settings.quote));
     match read_at {
-        Some(at) if case.now <= at.plus_ms(age_ms_max) => Ok(()),
+        Some(at) if case.now <= at.plus_ms(age_ms_max) => {
+            let age_ms = case.now.ms_since(at);
+            case.note(Check::BalancesAge, Found::Ms(age_ms, age_ms_max));
+            Ok(())
+        }
         Some(at) => {
             let age_ms = case.now.ms_since(at);
             refuse(
@@ -119,6 +128,7 @@ pub(super) fn cash(case: &mut Case<'_>) -> Verdict {
     if !investable.is_positive() || cost > investable {
         return refuse(DenyCode::CashReserveTarget, cost, investable);
     }
+    case.note(Check::Cash, Found::Money(cost, investable));
     Ok(())
 }
 
@@ -134,6 +144,7 @@ pub(super) fn exchange_cash(case: &mut Case<'_>) -> Verdict {
     if cost > free {
         return refuse(DenyCode::InsufficientBalance, cost, free);
     }
+    case.note(Check::ExchangeCash, Found::Money(cost, free));
     Ok(())
 }
 
@@ -143,5 +154,6 @@ pub(super) fn reserve(case: &mut Case<'_>) -> Verdict {
         Side::Buy => case.cost()?,
         Side::Sell => case.intent.qty.amount(),
     };
+    case.note(Check::Reserve, Found::Holds);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Checks 9 to 14: the market the order would meet, the exchange's grid, and our own orders in that market.
 
-use super::{Case, Verdict, refuse};
+use super::{Case, Refused, Verdict, refuse};
+use crate::decision::{Check, Found};
 use crate::instrument::QuantiseError;
 use crate::intent::IntentClass;
 use crate::market::Side;
@@ -29,8 +30,8 @@ pub(super) fn book(case: &mut Case<'_>) -> Verdict {
         None => return refuse(DenyCode::MarketDataUntrusted, "no book", "trusted"),
     };
     let age_ms_max = case.gate.settings.limits.market_data_age_ms;
+    let age_ms = case.now.ms_since(quoted.received);
     if case.now > quoted.received.plus_ms(age_ms_max) {
-        let age_ms = case.now.ms_since(quoted.received);
         return refuse(
             DenyCode::MarketDataStale,
             format!("{age_ms} ms"),
@@ -45,6 +46,7 @@ pub(super) fn book(case: &mut Case<'_>) -> Verdict {
             format!("session {current}"),
         );
     }
+    case.note(Check::BookAge, Found::Ms(age_ms, age_ms_max));
     Ok(())
 }
 
@@ -61,6 +63,11 @@ pub(super) fn grid(case: &mut Case<'_>) -> Verdict {
     match rules.quantise(intent.side, intent.limit, intent.qty, least) {
         Ok((price, qty)) => {
             (intent.limit, intent.qty) = (price, qty);
+            let smallest = rules.value_min.max(least);
+            case.note(
+                Check::OrderMinimum,
+                Found::Money(price.value(qty), smallest),
+            );
             Ok(())
         }
         Err(QuantiseError::NonPositive) => {
@@ -94,33 +101,43 @@ pub(super) fn collar(case: &mut Case<'_>) -> Verdict {
         Side::Buy => quoted.ask,
         Side::Sell => quoted.bid,
     };
-    inside_collar(side, price, best, bps_book)?;
+    let through = inside_collar(side, price, best, bps_book)?;
+    case.note(Check::Collar, through);
     match quoted.last_trade {
         Some((last, at)) if case.now <= at.plus_ms(LAST_TRADE_MS) => {
-            inside_collar(side, price, last, bps.saturating_mul(WIDE_COLLARS))
+            let through = inside_collar(side, price, last, bps.saturating_mul(WIDE_COLLARS))?;
+            case.note(Check::TradeCollar, through);
+            Ok(())
         }
         Some(_) | None => Ok(()),
     }
 }
 
-fn inside_collar(side: Side, price: Price, anchor: Price, bps: i64) -> Verdict {
-    let asked = i128::from(price.units()) * i128::from(BPS_PER_ONE);
-    let anchored = |bps: i64| i128::from(anchor.units()) * i128::from(bps);
-    let is_inside = match side {
-        Side::Buy => asked <= anchored(BPS_PER_ONE.saturating_add(bps)),
-        Side::Sell => asked >= anchored(BPS_PER_ONE.saturating_sub(bps)),
+/// How far the price goes through the anchor, if that is allowed; below zero where it stays on its own side.
+fn inside_collar(side: Side, price: Price, anchor: Price, bps: i64) -> Result<Found, Refused> {
+    let (asked, anchored) = (i128::from(price.units()), i128::from(anchor.units()));
+    let through = match side {
+        Side::Buy => asked - anchored,
+        Side::Sell => anchored - asked,
     };
-    if is_inside {
-        return Ok(());
+    match bps_of(through, anchored) {
+        Some(seen) if seen <= bps => Ok(Found::Bps(seen, bps)),
+        Some(_) | None => Err(Refused {
+            code: DenyCode::PriceCollar,
+            seen: price.to_string(),
+            allowed: format!("{bps} bps from {anchor}"),
+        }),
     }
-    refuse(
-        DenyCode::PriceCollar,
-        price,
-        format!("{bps} bps from {anchor}"),
-    )
 }
 
-/// 12: no increasing order in a wide market; measured against mid, without a division.
+/// `part / whole` in basis points, rounded up: it is within a whole number of them exactly if the fraction is.
+fn bps_of(part: i128, whole: i128) -> Option<i64> {
+    let scaled = part.checked_mul(i128::from(BPS_PER_ONE))?;
+    let down = scaled.checked_div_euclid(whole)?;
+    i64::try_from(down + i128::from(scaled.rem_euclid(whole) != 0)).ok()
+}
+
+/// 12: no increasing order in a wide market; measured against mid.
 pub(super) fn spread(case: &mut Case<'_>) -> Verdict {
     let Some(quoted) = quoted(case).filter(|_| !case.is_reducing) else {
         return Ok(());
@@ -130,14 +147,17 @@ pub(super) fn spread(case: &mut Case<'_>) -> Verdict {
         i128::from(quoted.bid.units()),
         i128::from(quoted.ask.units()),
     );
-    if (ask - bid) * i128::from(2 * BPS_PER_ONE) > i128::from(bps_max) * (ask + bid) {
-        return refuse(
+    match bps_of(2 * (ask - bid), ask + bid) {
+        Some(seen) if seen <= bps_max => {
+            case.note(Check::Spread, Found::Bps(seen, bps_max));
+            Ok(())
+        }
+        Some(_) | None => refuse(
             DenyCode::SpreadTooWide,
             format!("{} to {}", quoted.bid, quoted.ask),
             format!("{bps_max} bps"),
-        );
+        ),
     }
-    Ok(())
 }
 
 /// 13: it cannot meet an own order of the other side, whatever is known of that one.
@@ -157,7 +177,11 @@ pub(super) fn self_trade(case: &mut Case<'_>) -> Verdict {
             );
             refuse(DenyCode::SelfTrade, price, format!("clear of {own}"))
         }
-        None => Ok(()),
+        None => {
+            drop(others);
+            case.note(Check::SelfTrade, Found::Holds);
+            Ok(())
+        }
     }
 }
 
@@ -189,7 +213,10 @@ pub(super) fn duplicate(case: &mut Case<'_>) -> Verdict {
                 format!("{SAME_WISH_MS} ms"),
             )
         }
-        Some(_) | None => Ok(()),
+        Some(_) | None => {
+            case.note(Check::Duplicate, Found::Holds);
+            Ok(())
+        }
     }
 }
 

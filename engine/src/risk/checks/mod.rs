@@ -9,6 +9,7 @@ mod pace;
 mod standing;
 
 use super::{DenyCode, RiskGate};
+use crate::decision::{Check, Found, Trail};
 use crate::intent::Intent;
 use crate::market::Side;
 use crate::money::Amount;
@@ -25,6 +26,8 @@ struct Case<'a> {
     is_reducing: bool,
     /// What is to be held for it.
     reserved: Amount,
+    /// What each check saw.
+    trail: Trail,
 }
 
 /// A wish that passed.
@@ -33,6 +36,10 @@ pub(crate) struct Fit {
     pub(crate) intent: Intent,
     /// What is to be held for it: quote for a buy, base for a sale.
     pub(crate) reserved: Amount,
+    /// A sale that the free position covers.
+    pub(crate) is_reducing: bool,
+    /// What each check saw.
+    pub(crate) trail: Trail,
 }
 
 /// Why a check said no.
@@ -43,10 +50,10 @@ pub(crate) struct Refused {
 }
 
 type Verdict = Result<(), Refused>;
-type Check = for<'a> fn(&mut Case<'a>) -> Verdict;
+type Judge = for<'a> fn(&mut Case<'a>) -> Verdict;
 
 /// All checks, in their order.
-const CHECKS: [Check; 26] = [
+const CHECKS: [Judge; 26] = [
     standing::complete,
     standing::fresh,
     standing::mode,
@@ -84,6 +91,7 @@ pub(crate) fn judge(gate: &RiskGate, now: Timestamp, intent: Intent) -> Result<F
         intent,
         is_reducing: intent.side == Side::Sell && is_covered,
         reserved: Amount::ZERO,
+        trail: Trail::EMPTY,
     };
     for check in CHECKS {
         check(&mut case)?;
@@ -91,6 +99,8 @@ pub(crate) fn judge(gate: &RiskGate, now: Timestamp, intent: Intent) -> Result<F
     Ok(Fit {
         intent: case.intent,
         reserved: case.reserved,
+        is_reducing: case.is_reducing,
+        trail: case.trail,
     })
 }
 
@@ -106,6 +116,10 @@ fn refuse(code: DenyCode, seen: impl ToString, allowed: impl ToString) -> Verdic
 impl Case<'_> {
     fn pair(&self) -> Option<&Pair> {
         self.gate.pairs.get(&self.intent.symbol)
+    }
+
+    fn note(&mut self, check: Check, found: Found) {
+        self.trail.note(check, found);
     }
 
     fn value(&self) -> Amount {

@@ -1,6 +1,7 @@
 //! Checks 15 to 18, 20 and 21: how many orders, how often, how large.
 
 use super::{Case, Verdict, market, refuse};
+use crate::decision::{Check, Found};
 use crate::intent::IntentClass;
 use crate::risk::DenyCode;
 
@@ -11,12 +12,12 @@ const OPEN_ORDERS_MAX: usize = 40;
 pub(super) fn open_orders(case: &mut Case<'_>) -> Verdict {
     let (orders, limits) = (&case.gate.orders, &case.gate.settings.limits);
     let of_pair = orders.of(case.intent.symbol).count();
-    if !case.is_reducing && of_pair >= limits.max_open_orders_per_symbol {
-        let most = limits.max_open_orders_per_symbol;
+    let (all, most_of_pair) = (orders.len(), limits.max_open_orders_per_symbol);
+    if !case.is_reducing && of_pair >= most_of_pair {
         return refuse(
             DenyCode::MaxOpenOrdersPerSymbol,
             of_pair,
-            format!("below {most}"),
+            format!("below {most_of_pair}"),
         );
     }
     let most = if case.is_reducing {
@@ -24,14 +25,18 @@ pub(super) fn open_orders(case: &mut Case<'_>) -> Verdict {
     } else {
         limits.max_open_orders.min(OPEN_ORDERS_MAX)
     };
-    if orders.len() >= most {
-        return refuse(
-            DenyCode::MaxOpenOrders,
-            orders.len(),
-            format!("below {most}"),
-        );
+    if all >= most {
+        return refuse(DenyCode::MaxOpenOrders, all, format!("below {most}"));
     }
+    if !case.is_reducing {
+        case.note(Check::OpenOrdersOfPair, count(of_pair, most_of_pair));
+    }
+    case.note(Check::OpenOrders, count(all, most));
     Ok(())
+}
+
+const fn count(seen: usize, allowed: usize) -> Found {
+    Found::Count(seen as u64, allowed as u64)
 }
 
 /// 16: a pause after each entry; quotes and everything that takes risk off are exempt.
@@ -43,17 +48,20 @@ pub(super) fn cooldown(case: &mut Case<'_>) -> Verdict {
     let last = case
         .pair()
         .and_then(|pair| pair.entries.get(&case.intent.side));
-    match last {
-        Some((_, at)) if case.now < at.plus_ms(pause_ms) => {
-            let age_ms = case.now.ms_since(*at);
-            refuse(
-                DenyCode::Cooldown,
-                format!("{age_ms} ms"),
-                format!("{pause_ms} ms"),
-            )
-        }
-        Some(_) | None => Ok(()),
+    let Some((_, at)) = last else {
+        case.note(Check::Cooldown, Found::Holds);
+        return Ok(());
+    };
+    let (age_ms, is_over) = (case.now.ms_since(*at), case.now >= at.plus_ms(pause_ms));
+    if !is_over {
+        return refuse(
+            DenyCode::Cooldown,
+            format!("{age_ms} ms"),
+            format!("{pause_ms} ms"),
+        );
     }
+    case.note(Check::Cooldown, Found::Ms(age_ms, pause_ms));
+    Ok(())
 }
 
 /// 18: orders in the last minute; reducing ones count and pass.
@@ -62,13 +70,17 @@ pub(super) fn order_rate(case: &mut Case<'_>) -> Verdict {
         case.gate.pace.orders(case.now),
         case.gate.settings.limits.max_orders_per_minute,
     );
-    if !case.is_reducing && orders >= most {
+    if case.is_reducing {
+        return Ok(());
+    }
+    if orders >= most {
         return refuse(
             DenyCode::OrderRate,
             format!("{orders} in 60 s"),
             format!("below {most}"),
         );
     }
+    case.note(Check::OrderRate, count(orders, most));
     Ok(())
 }
 
@@ -76,20 +88,25 @@ pub(super) fn order_rate(case: &mut Case<'_>) -> Verdict {
 pub(super) fn order_cap(case: &mut Case<'_>) -> Verdict {
     let most = case.gate.settings.limits.max_order_notional;
     let value = case.value();
-    if value <= most {
-        return Ok(());
+    if value > most {
+        let capped = most.qty_at(case.intent.limit).unwrap_or_default();
+        case.intent.qty = capped.min(case.intent.qty);
+        market::grid(case).or_else(|_| refuse(DenyCode::MaxOrderNotional, value, most))?;
     }
-    let capped = most.qty_at(case.intent.limit).unwrap_or_default();
-    case.intent.qty = capped.min(case.intent.qty);
-    market::grid(case).or_else(|_| refuse(DenyCode::MaxOrderNotional, value, most))
+    case.note(Check::OrderValue, Found::Money(case.value(), most));
+    Ok(())
 }
 
 /// 21: value of increasing orders in the last minute.
 pub(super) fn minute_value(case: &mut Case<'_>) -> Verdict {
     let most = case.gate.settings.limits.max_notional_per_minute;
+    if case.is_reducing {
+        return Ok(());
+    }
     let sum = case.gate.pace.value(case.now) + case.value();
-    if !case.is_reducing && sum > most {
+    if sum > most {
         return refuse(DenyCode::NotionalCap, format!("{sum} in 60 s"), most);
     }
+    case.note(Check::MinuteValue, Found::Money(sum, most));
     Ok(())
 }

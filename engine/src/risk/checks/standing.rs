@@ -1,6 +1,7 @@
 //! Checks 1 to 8: may this be decided at all, by this strategy, on this pair, in this process.
 
 use super::{Case, Verdict, refuse};
+use crate::decision::{Check, Found};
 use crate::intent::IntentClass;
 use crate::mode::{Mode, ModeCode, Scope};
 use crate::risk::{DenyCode, Venue};
@@ -21,20 +22,22 @@ pub(super) fn complete(case: &mut Case<'_>) -> Verdict {
             "a price above 0",
         );
     }
+    case.note(Check::Complete, Found::Holds);
     Ok(())
 }
 
 /// 2: decided a moment ago.
 pub(super) fn fresh(case: &mut Case<'_>) -> Verdict {
     let age_ms_max = case.gate.settings.limits.intent_max_age_ms;
+    let age_ms = case.now.ms_since(case.intent.at);
     if case.now > case.intent.at.plus_ms(age_ms_max) {
-        let age_ms = case.now.ms_since(case.intent.at);
         return refuse(
             DenyCode::IntentExpired,
             format!("{age_ms} ms"),
             format!("{age_ms_max} ms"),
         );
     }
+    case.note(Check::IntentAge, Found::Ms(age_ms, age_ms_max));
     Ok(())
 }
 
@@ -57,7 +60,10 @@ pub(super) fn mode(case: &mut Case<'_>) -> Verdict {
             mode.as_str(),
             Mode::Normal.as_str(),
         ),
-        Mode::ReduceRiskOnly | Mode::Normal => Ok(()),
+        Mode::ReduceRiskOnly | Mode::Normal => {
+            case.note(Check::Mode, Found::Holds);
+            Ok(())
+        }
     }
 }
 
@@ -70,19 +76,27 @@ pub(super) fn policy(case: &mut Case<'_>) -> Verdict {
             settings.policy_blocks.join(","),
             "no reason",
         ),
-        (Venue::Live, None) | (Venue::Simulated, _) => Ok(()),
+        (Venue::Live, None) => {
+            case.note(Check::Policy, Found::Holds);
+            Ok(())
+        }
+        (Venue::Simulated, _) => Ok(()),
     }
 }
 
 /// 5: the account was looked at since the start; live venue only.
 pub(super) fn reconciled(case: &mut Case<'_>) -> Verdict {
-    if case.gate.settings.venue == Venue::Live && !case.gate.is_reconciled {
+    if case.gate.settings.venue == Venue::Simulated {
+        return Ok(());
+    }
+    if !case.gate.is_reconciled {
         return refuse(
             DenyCode::NotReconciled,
             "no clean pass",
             "one clean pass since the start",
         );
     }
+    case.note(Check::Reconciled, Found::Holds);
     Ok(())
 }
 
@@ -97,7 +111,10 @@ pub(super) fn strategy(case: &mut Case<'_>) -> Verdict {
                 pair.owner.as_str(),
             )
         }
-        Some(_) | None => Ok(()),
+        Some(_) | None => {
+            case.note(Check::Owner, Found::Holds);
+            Ok(())
+        }
     }
 }
 
@@ -126,7 +143,10 @@ pub(super) fn frozen(case: &mut Case<'_>) -> Verdict {
         Some(_) | None if gate.orders.has_unknown(symbol) => {
             refuse(DenyCode::Unknown, "an order of unknown fate", "none")
         }
-        Some(_) | None => Ok(()),
+        Some(_) | None => {
+            case.note(Check::Frozen, Found::Holds);
+            Ok(())
+        }
     }
 }
 
@@ -145,6 +165,9 @@ pub(super) fn universe(case: &mut Case<'_>) -> Verdict {
         Some(rules) if !rules.is_trading => {
             refuse(DenyCode::SymbolNotTradable, "not trading", "TRADING")
         }
-        Some(_) | None => Ok(()),
+        Some(_) | None => {
+            case.note(Check::Universe, Found::Holds);
+            Ok(())
+        }
     }
 }

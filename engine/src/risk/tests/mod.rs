@@ -4,6 +4,7 @@
 //! Two pairs: BTCTRY quoted 999 to 1001 and ETHTRY 99.9 to 100.1; the account starts with 10000 TRY and 1 BTC.
 
 mod account;
+mod evidence;
 mod funds;
 mod limits;
 mod market;
@@ -180,6 +181,9 @@ impl Bench {
 
     fn take(&mut self, mut out: Outbox<RiskEffect>) {
         for effect in out.drain() {
+            if let RiskEffect::Decided(decision) = &effect {
+                self.log.push(Record::Decided(decision.clone()));
+            }
             if let RiskEffect::Submit(approved) = &effect {
                 self.approved.push(*approved.get());
                 self.log.push(Record::Sending {
@@ -280,7 +284,9 @@ impl Bench {
         let ago: i64 = after(words, "ago").map_or(0, |ms| ms.parse().expect("milliseconds"));
         let quoted = Quoted {
             bid,
+            bid_qty: qty("2"),
             ask,
+            ask_qty: qty("3"),
             mid: Price::from_units((bid.units() + ask.units()) / 2),
             stamp: BookStamp {
                 session: self.session,
