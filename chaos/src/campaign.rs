@@ -4,6 +4,7 @@ use crate::oracle::Violation;
 use crate::plan::Plan;
 use crate::planted::Plant;
 use crate::trace::Trace;
+use crate::workers::on_all_cores;
 use crate::world::{Figures, Outcome, World};
 use serde::Serialize;
 
@@ -75,10 +76,13 @@ impl Summary {
         self.violations += u64::try_from(outcome.violations.len()).unwrap_or(u64::MAX);
     }
 
-    fn fail(&mut self, seed: u64) {
-        if self.failing_seeds.len() < FAILING_MAX && !self.failing_seeds.contains(&seed) {
+    /// Takes note of a seed that failed; returns whether it is one of the first.
+    fn fail(&mut self, seed: u64) -> bool {
+        let is_listed = self.failing_seeds.len() < FAILING_MAX;
+        if is_listed {
             self.failing_seeds.push(seed);
         }
+        is_listed
     }
 }
 
@@ -103,21 +107,36 @@ fn panicked(seed: u64) -> Outcome {
     }
 }
 
-/// Runs seeds; `show` is told of each that failed, with the end of its trace.
-pub fn run(seeds: impl Iterator<Item = u64>, mut show: impl FnMut(&Outcome)) -> Summary {
+/// What one seed came to.
+struct Played {
+    outcome: Outcome,
+    plan: Plan,
+    is_repeatable: bool,
+}
+
+fn play(seed: u64) -> Played {
+    let outcome = run_seed(seed, None, 0);
+    let is_repeatable = !seed.is_multiple_of(TWICE_EVERY)
+        || run_seed(seed, None, 0).trace.hash() == outcome.trace.hash();
+    Played {
+        plan: Plan::of(seed),
+        outcome,
+        is_repeatable,
+    }
+}
+
+/// Runs seeds on every core; `show` is told of the first that broke a rule, in their order, with the end of the trace.
+pub fn run(seeds: &[u64], mut show: impl FnMut(&Outcome)) -> Summary {
     let mut summary = Summary::default();
-    for seed in seeds {
-        let outcome = run_seed(seed, None, 0);
-        summary.add(&outcome, &Plan::of(seed));
-        if !outcome.violations.is_empty() {
-            summary.fail(seed);
-            show(&run_seed(seed, None, TAIL_LINES));
+    for played in on_all_cores(seeds, |seed| play(*seed)) {
+        let (outcome, seed) = (&played.outcome, played.outcome.seed);
+        summary.add(outcome, &played.plan);
+        summary.nondeterministic += u64::from(!played.is_repeatable);
+        if outcome.violations.is_empty() && played.is_repeatable {
+            continue;
         }
-        if seed.is_multiple_of(TWICE_EVERY)
-            && run_seed(seed, None, 0).trace.hash() != outcome.trace.hash()
-        {
-            summary.nondeterministic += 1;
-            summary.fail(seed);
+        if summary.fail(seed) {
+            show(&run_seed(seed, None, TAIL_LINES));
         }
     }
     summary
@@ -152,10 +171,7 @@ const HUNT_STRIDE: u64 = 100_000;
 
 /// Looks for every planted bug, `searches` times, in at most `seeds_max` seeds each.
 pub fn hunt(searches: u64, seeds_max: u64) -> Hunts {
-    let bugs: Vec<Hunt> = Plant::ALL
-        .into_iter()
-        .map(|bug| hunt_one(bug, searches, seeds_max))
-        .collect();
+    let bugs = on_all_cores(&Plant::ALL, |bug| hunt_one(*bug, searches, seeds_max));
     let all = usize::try_from(searches).unwrap_or(usize::MAX);
     let mut seeds: Vec<u64> = bugs.iter().flat_map(|hunt| hunt.seeds.clone()).collect();
     seeds.sort_unstable();

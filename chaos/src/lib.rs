@@ -24,4 +24,5 @@ mod stream;
 pub mod trace;
 mod verdict;
 mod wire;
+mod workers;
 pub mod world;

@@ -109,7 +109,8 @@ fn run_core(core: &Core) -> ExitCode {
         return ExitCode::from(u8::from(!outcome.violations.is_empty()));
     }
     let last = core.from.saturating_add(core.seeds);
-    let summary = campaign::run(core.from..last, show);
+    let seeds: Vec<u64> = (core.from..last).collect();
+    let summary = campaign::run(&seeds, show);
     report(
         "btcbot.chaos-core/v1",
         summary.is_ok(),

@@ -7,6 +7,7 @@
 use crate::journal::Survivors;
 use crate::plan::{Faults, Plan};
 use crate::trace::Trace;
+use crate::workers::on_all_cores;
 use crate::world::{CrashPlan, Figures, Outcome, Step, World};
 use engine::market::Side;
 use serde::Serialize;
@@ -134,7 +135,8 @@ impl Points {
         self.absents += figures.absents;
     }
 
-    fn blame(&mut self, outcome: &Outcome, name: &str) {
+    /// Takes note of a run that failed; returns whether it is one of the first.
+    fn blame(&mut self, outcome: &Outcome, name: &str) -> bool {
         let rules: BTreeSet<&str> = outcome.violations.iter().map(|found| found.rule).collect();
         let known = ["at_most_once"];
         let lost = [
@@ -149,9 +151,11 @@ impl Points {
         self.unknown_forever += u64::from(has(&["no_unknown_left"]));
         let named = has(&known) || has(&lost) || has(&["no_unknown_left"]);
         self.other_violations += u64::from(!named);
-        if self.failing.len() < FAILING_MAX {
+        let is_listed = self.failing.len() < FAILING_MAX;
+        if is_listed {
             self.failing.push(format!("{name}: {rules:?}"));
         }
+        is_listed
     }
 }
 
@@ -166,15 +170,17 @@ pub fn run(stride: usize, mut show: impl FnMut(&Outcome)) -> Points {
     for (story, script) in stories {
         for trouble in Trouble::ALL {
             let whole = play(trouble, script, None, 0);
-            let boundaries = 1..=whole.figures.effects_of_story;
-            for effect in boundaries.step_by(stride.max(1)) {
-                for crash in crashes(effect) {
-                    let outcome = play(trouble, script, Some(crash), 0);
-                    points.add(&outcome.figures);
-                    if outcome.violations.is_empty() {
-                        continue;
-                    }
-                    points.blame(&outcome, &format!("{story} {trouble:?} {crash:?}"));
+            let crashes: Vec<CrashPlan> = (1..=whole.figures.effects_of_story)
+                .step_by(stride.max(1))
+                .flat_map(crashes)
+                .collect();
+            let outcomes = on_all_cores(&crashes, |crash| play(trouble, script, Some(*crash), 0));
+            for (crash, outcome) in crashes.into_iter().zip(outcomes) {
+                points.add(&outcome.figures);
+                if outcome.violations.is_empty() {
+                    continue;
+                }
+                if points.blame(&outcome, &format!("{story} {trouble:?} {crash:?}")) {
                     let lines = crate::campaign::TAIL_LINES;
                     show(&play(trouble, script, Some(crash), lines));
                 }

@@ -205,7 +205,12 @@ impl World {
             },
             AccountSpec::rich(2),
         ];
-        let exchange = Exchange::new(dice.bits(), profile, START, &accounts);
+        let mut exchange = Exchange::new(dice.bits(), profile, START, &accounts);
+        for place in 0..exchange.pairs().len() {
+            if plan.desks.iter().all(|(pair, _)| *pair != place) {
+                exchange.quiet(PairIndex(place));
+            }
+        }
         let pairs = exchange.pairs();
         let rules = plan
             .desks

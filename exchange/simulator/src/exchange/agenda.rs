@@ -81,6 +81,18 @@ impl Agenda {
         self.entries.keys().next().map(|(at, _)| *at)
     }
 
+    /// Drops what repeats for a pair.
+    pub(super) fn forget(&mut self, gone: PairIndex) {
+        self.entries.retain(|_, due| match due {
+            Due::CrowdStep(pair) | Due::CrowdTaker(pair) | Due::BookBeat(pair) => *pair != gone,
+            Due::TickerBeat
+            | Due::Insert(_)
+            | Due::Cancel { .. }
+            | Due::Settle { .. }
+            | Due::Tell { .. } => true,
+        });
+    }
+
     fn pop_until(&mut self, now: Timestamp) -> Option<(Timestamp, Due)> {
         let entry = self.entries.first_entry()?;
         let at = entry.key().0;

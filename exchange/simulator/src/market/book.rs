@@ -115,10 +115,17 @@ impl Book {
         }
     }
 
-    /// Returns the orders at rest at a price, first in first.
-    pub fn at(&self, side: Side, price: Price) -> impl Iterator<Item = &Resting> {
-        let queue = self.side(side).get(&price);
-        queue.into_iter().flat_map(|queue| queue.orders.iter())
+    /// Returns the levels at `price` and behind it, best first, each with its orders, first in first.
+    pub fn behind(
+        &self,
+        side: Side,
+        price: Price,
+    ) -> impl Iterator<Item = (Price, &VecDeque<Resting>)> {
+        let bids = (side == Side::Buy).then(|| self.bids.range(..=price).rev());
+        let asks = (side == Side::Sell).then(|| self.asks.range(price..));
+        let bids = bids.into_iter().flatten();
+        bids.chain(asks.into_iter().flatten())
+            .map(|(price, queue)| (*price, &queue.orders))
     }
 
     /// Returns the orders at rest at prices better than `price`, in order of price.

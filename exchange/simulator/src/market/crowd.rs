@@ -168,11 +168,18 @@ impl Crowd {
         let resized: Vec<i64> = (0..RESIZED_PER_STEP)
             .map(|_| dice.between(0, LADDER_LEVELS - 1))
             .collect();
+        let mut held = book.behind(side, quote).peekable();
         for step in 0..LADDER_LEVELS {
             let price = shift(quote, side.opposite(), step * pair.grid.units());
-            let standing = book
-                .at(side, price)
-                .find(|order| order.owner == Owner::Crowd);
+            let is_ahead = |(held, _): &(Price, _)| match side {
+                Side::Buy => *held > price,
+                Side::Sell => *held < price,
+            };
+            while held.next_if(is_ahead).is_some() {}
+            let standing = held
+                .peek()
+                .filter(|(at, _)| *at == price)
+                .and_then(|(_, orders)| orders.iter().find(|order| order.owner == Owner::Crowd));
             if let Some(order) = standing {
                 if !resized.contains(&step) {
                     continue;
