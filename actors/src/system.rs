@@ -245,6 +245,7 @@ impl Facts {
                 | Record::Fill(_)
                 | Record::Ended { .. }
                 | Record::DayStart { .. }
+                | Record::Audit { .. }
                 | Record::Stop { .. } => {}
             }
         }

@@ -118,6 +118,7 @@ impl Facts {
             | Record::Ended { .. }
             | Record::DayStart { .. }
             | Record::SafeMode { .. }
+            | Record::Audit { .. }
             | Record::Stop { .. } => None,
         });
         Self {
@@ -220,6 +221,7 @@ fn ended(record: &Record) -> Option<ClientId> {
         | Record::Opening { .. }
         | Record::DayStart { .. }
         | Record::SafeMode { .. }
+        | Record::Audit { .. }
         | Record::Stop { .. } => None,
     }
 }
@@ -238,6 +240,7 @@ fn subject(record: &Record) -> Option<ClientId> {
         | Record::Opening { .. }
         | Record::DayStart { .. }
         | Record::SafeMode { .. }
+        | Record::Audit { .. }
         | Record::Stop { .. } => None,
     }
 }

@@ -97,6 +97,21 @@ pub enum Record {
         /// When.
         at: Timestamp,
     },
+    /// An operator asked for a change over the control socket. For people: no core reads it.
+    Audit {
+        /// User of the process that asked.
+        uid: u32,
+        /// That process, as the kernel saw it; it may have ended since.
+        pid: Option<i32>,
+        /// The command with its arguments.
+        what: String,
+        /// Why, in the operator's words.
+        reason: String,
+        /// What came of it.
+        result: String,
+        /// When.
+        at: Timestamp,
+    },
     /// The process ended in an orderly way.
     Stop {
         /// When.

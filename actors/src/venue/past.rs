@@ -92,6 +92,7 @@ impl Fold {
             | Record::CancelAsked { .. }
             | Record::DayStart { .. }
             | Record::SafeMode { .. }
+            | Record::Audit { .. }
             | Record::Stop { .. } => {}
         }
     }

@@ -58,7 +58,10 @@ impl RiskGate {
             Record::SafeMode { on: false, .. } => {
                 self.clear(ModeCode::OperatorSafeMode, Scope::Global)
             }
-            Record::Boot { .. } | Record::Decided(_) | Record::Stop { .. } => {}
+            Record::Boot { .. }
+            | Record::Decided(_)
+            | Record::Audit { .. }
+            | Record::Stop { .. } => {}
         }
         self.is_desk_due = true;
     }

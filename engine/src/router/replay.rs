@@ -61,6 +61,7 @@ impl OrderRouter {
             | Record::Decided(_)
             | Record::DayStart { .. }
             | Record::SafeMode { .. }
+            | Record::Audit { .. }
             | Record::Stop { .. } => {}
         }
     }
