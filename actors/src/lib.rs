@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod control;
 pub mod driver;
 pub mod exits;
 pub mod gate;

@@ -157,6 +157,15 @@ impl DirLock {
     }
 }
 
+/// Returns who holds a state directory at this moment; `None` if nobody does, or nobody can tell. Changes nothing.
+pub fn holder(dir: &Path) -> Option<String> {
+    let mut file = File::open(dir.join(LOCK_NAME)).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(holder_of(&mut file)),
+        Ok(()) | Err(TryLockError::Error(_)) => None,
+    }
+}
+
 fn holder_of(file: &mut File) -> String {
     let mut note = String::new();
     let read = file.take(HOLDER_BYTES_MAX).read_to_string(&mut note);
@@ -205,6 +214,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let state = dir.path().join("state");
         let first = DirLock::take(&state, "run-1").expect("it is free");
+        assert!(holder(&state).is_some_and(|holder| holder.ends_with("run run-1")));
         let error = DirLock::take(&state, "run-2").expect_err("it is held");
         assert_eq!(error.exit_code(), EXIT_HELD);
         let text = error.to_string();
@@ -214,6 +224,7 @@ mod tests {
             "{text}"
         );
         drop(first);
+        assert_eq!(holder(&state), None);
         DirLock::take(&state, "run-2").expect("it is free again");
     }
 

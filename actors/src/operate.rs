@@ -2,9 +2,11 @@
 //!
 //! It waits for signals, deadlines and failures, and stops in the order that leaves nothing behind.
 
-mod client;
+pub(crate) mod client;
+mod hand;
 
 use crate::clock::{Clock, StampSource};
+use crate::control::place::Bound;
 use crate::driver::line::LineLimits;
 use crate::driver::reads::Reads;
 use crate::driver::stream::StreamParts;
@@ -28,7 +30,7 @@ use crate::store::{Entry, Store, StoreError};
 use crate::system::{self, Links, Plan, Running};
 use crate::upkeep::Upkeep;
 use crate::venue::SimulatedReads;
-use client::{client, endpoint};
+use client::{Around, client, endpoint};
 use config::arming::Armed;
 use config::load::Loaded;
 use config::settings::Settings;
@@ -90,6 +92,8 @@ pub struct Setup {
     pub watcher: Option<Watcher>,
     /// What a reload touches; the demo has none.
     pub reloadable: Option<Reloadable>,
+    /// The control socket; a process without a state directory has none.
+    pub control: Option<Bound>,
 }
 
 /// What a reload touches.
@@ -155,10 +159,11 @@ pub async fn operate(
 ) -> Result<Ended, StoreError> {
     let mut parts = Parts::of(&setup);
     let mut running = parts.start(setup)?;
-    let mut operator = parts.operator(&running);
+    let operator = Arc::new(parts.operator(&running));
     parts.open(running.was_safe);
     parts.upkeep(&running);
-    let (cause, cycles) = parts.run(&mut running, signals, &mut operator, until).await;
+    let control = parts.control(&operator);
+    let (cause, cycles) = parts.run(&mut running, signals, &operator, until).await;
     let leftovers = match cause {
         Cause::Quit => parts.own_orders.living(),
         Cause::Done | Cause::NotReady(_) | Cause::Asked | Cause::Fatal(_) | Cause::Journal(_) => {
@@ -167,6 +172,9 @@ pub async fn operate(
     };
     settled(&parts.reads).await;
     // The journal closes when its last handle is gone.
+    if let Some(control) = control {
+        control.stop();
+    }
     drop(operator);
     let count = u32::try_from(leftovers.len()).unwrap_or(u32::MAX);
     running.shut_down(count, &parts.clock).await;
@@ -202,12 +210,21 @@ struct Parts {
     tag: AccountTag,
     again: Option<Box<dyn Fn() -> Result<Loaded, String>>>,
     is_unarmed_live: bool,
+    is_simulated: bool,
+    bound: Option<Bound>,
 }
 
 impl Parts {
     fn of(setup: &Setup) -> Self {
         let stamps = StampSource::new(setup.clock.clone());
-        let reads = client(setup, setup.keys.clone(), stamps.clone());
+        let around = Around {
+            settings: &setup.settings,
+            clock: &setup.clock,
+            metrics: &setup.figures.metrics,
+            requests_per_second: setup.requests_per_second,
+            seed: setup.entropy,
+        };
+        let reads = client(&around, setup.keys.clone(), stamps.clone());
         let candidate = Keys::none();
         Self {
             clock: setup.clock.clone(),
@@ -218,24 +235,30 @@ impl Parts {
             status: Arc::clone(&setup.status),
             own_orders: OwnOrders::default(),
             reads,
-            trial: (candidate.clone(), client(setup, candidate, stamps.clone())),
+            trial: (
+                candidate.clone(),
+                client(&around, candidate, stamps.clone()),
+            ),
             keys: setup.keys.clone(),
             metrics: setup.figures.metrics.clone(),
             stamps,
             tag: setup.tag,
             again: None,
             is_unarmed_live: matches!(setup.exchange, Exchange::Live(None)),
+            is_simulated: matches!(setup.exchange, Exchange::Simulated),
+            bound: None,
         }
     }
 
-    fn start(&mut self, setup: Setup) -> Result<Running, StoreError> {
+    fn start(&mut self, mut setup: Setup) -> Result<Running, StoreError> {
+        self.bound = setup.control.take();
         let secrets = setup.reloadable.map(|reloadable| self.secrets(reloadable));
         self.status
             .write()
             .expect("no holder of the status can panic")
             .identity = setup.identity;
         let has_keys = setup.keys.current().is_some();
-        let is_simulated = matches!(setup.exchange, Exchange::Simulated);
+        let is_simulated = self.is_simulated;
         let plan = Plan {
             clock: setup.clock,
             entropy: setup.entropy,
@@ -362,19 +385,6 @@ impl Parts {
         }
     }
 
-    fn operator(&self, running: &Running) -> Operator {
-        Operator {
-            links: self.links.clone(),
-            owner: Arc::clone(&self.owner),
-            journal: running.journal.clone(),
-            status: Arc::clone(&self.status),
-            clock: self.clock.clone(),
-            configured_safe: self.settings.safety.safe_mode,
-            unarmed_live: self.is_unarmed_live,
-            last_on: None,
-        }
-    }
-
     /// Lowers what only the start had raised; a safe mode and a configured kill switch stay.
     fn open(&self, was_safe: bool) {
         let gate = self.owner.gate();
@@ -428,7 +438,7 @@ impl Parts {
         &self,
         running: &mut Running,
         signals: &mut Signals,
-        operator: &mut Operator,
+        operator: &Operator,
         until: Until,
     ) -> (Cause, u32) {
         let mut beat = tokio::time::interval(self.beat(&until));
@@ -445,7 +455,7 @@ impl Parts {
             tokio::select! {
                 biased;
                 event = self.heard(signals) => match event {
-                    Some(Event::Signal(Signal::Usr1)) => operator.safe_mode_on(),
+                    Some(Event::Signal(Signal::Usr1)) => drop(operator.safe_mode_on()),
                     Some(Event::Signal(Signal::Usr2)) => drop(operator.request_off()),
                     Some(Event::Signal(Signal::Hup)) => self.reload(),
                     Some(Event::Signal(Signal::Quit)) => return (Cause::Quit, cycle),

@@ -1,11 +1,11 @@
-//! What operators do to a running process: safe mode on, a request for off, reload, stop.
+//! What operators do to a running process, by signal or by command: safe mode on, a request for off, cancel all.
 //!
 //! Lowering risk acts first and is recorded after; raising it needs every precondition, and a refusal names them all.
 //! USR1 has already shut the gate on the signal thread before anything here runs.
 
 use crate::clock::Clock;
 use crate::gate::{Flag, GateOwner, Serial};
-use crate::journal::Journal;
+use crate::journal::{AppendError, Journal};
 use crate::link::Sent;
 use crate::observer::SharedStatus;
 use crate::system::Links;
@@ -14,7 +14,7 @@ use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::{RiskIn, RouterIn};
 use engine::record::Record;
 use engine::time::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A request for off that comes this soon after an on is refused, milliseconds: the two may have crossed.
 const SETTLE_MS: i64 = 2_000;
@@ -23,7 +23,7 @@ const RECONCILED_MS: i64 = 30_000;
 /// Largest clock offset with which risk may be raised, milliseconds.
 const OFFSET_MS_MAX: i64 = 1_000;
 
-/// The operator's hand on one system.
+/// The operator's hand on one system. Signals and commands share it, from two threads.
 pub struct Operator {
     /// Stable addresses.
     pub links: Links,
@@ -39,50 +39,57 @@ pub struct Operator {
     pub configured_safe: bool,
     /// The live venue is configured, but the process is not armed.
     pub unarmed_live: bool,
-    /// When safe mode was last switched on.
-    pub last_on: Option<Timestamp>,
+    /// When safe mode was last switched on. Held while a switch is recorded and told, so that the last record and the
+    /// last message are those of the last switch.
+    pub last_on: Mutex<Option<Timestamp>>,
 }
 
 impl Operator {
-    /// Switches safe mode on: no new order, own orders cancelled. Never refused.
-    pub fn safe_mode_on(&mut self) {
-        let now = self.clock.now();
+    /// Switches safe mode on: no new order, own orders cancelled. Never refused; the gate is shut before anything
+    /// else. Returns the number of its record.
+    ///
+    /// # Errors
+    /// The journal takes no records: safe mode is on, and a restart forgets it.
+    pub fn safe_mode_on(&self) -> Result<u64, AppendError> {
         self.owner.gate().raise(Flag::Safe);
-        self.last_on = Some(now);
+        let mut last_on = self.last_on();
+        let now = self.clock.now();
+        *last_on = Some(now);
         self.tell_risk(RiskIn::Raise(
             ModeCode::OperatorSafeMode,
             Scope::Global,
             Mode::ObserveOnly,
         ));
-        if self
-            .links
-            .router
-            .send(RouterIn::CancelAll(CancelReason::SafeMode))
-            != Sent::Delivered
-        {
-            tracing::error!(event = "safe_mode_cannot_cancel");
-        }
-        if self
+        self.cancel_all(CancelReason::SafeMode);
+        let recorded = self
             .journal
-            .append(now, Record::SafeMode { on: true, at: now })
-            .is_err()
-        {
+            .append(now, Record::SafeMode { on: true, at: now });
+        if recorded.is_err() {
             tracing::error!(event = "safe_mode_not_recorded");
         }
         tracing::warn!(
             event = "safe_mode_on",
             msg = "no new orders; own orders are being cancelled"
         );
+        recorded
+    }
+
+    /// Asks the router to cancel every own order; no mode refuses it.
+    pub fn cancel_all(&self, reason: CancelReason) {
+        if self.links.router.send(RouterIn::CancelAll(reason)) != Sent::Delivered {
+            tracing::error!(event = "router_cannot_cancel", reason = reason.as_str());
+        }
     }
 
     /// Asks for safe mode to end. Never arms; clears only what an operator asked for.
     ///
     /// # Errors
     /// Every precondition that fails.
-    pub fn request_off(&mut self) -> Result<(), Vec<&'static str>> {
+    pub fn request_off(&self) -> Result<(), Vec<&'static str>> {
         let asked_at: Serial = self.owner.gate().serial();
+        let last_on = self.last_on();
         let now = self.clock.now();
-        let refusals = self.refusals(now);
+        let refusals = self.judge(now, *last_on);
         if !refusals.is_empty() {
             tracing::warn!(
                 event = "safe_mode_off_refused",
@@ -99,6 +106,8 @@ impl Operator {
             return Err(vec!["journal_unhealthy"]);
         }
         if self.owner.lower(Flag::Safe, asked_at).is_err() {
+            // What was raised may be another reason's: the record must not say off while the flag is up.
+            self.record_still_on(now);
             return Err(vec!["something_was_raised_meanwhile"]);
         }
         self.tell_risk(RiskIn::Clear(ModeCode::OperatorSafeMode, Scope::Global));
@@ -109,7 +118,25 @@ impl Operator {
         Ok(())
     }
 
-    fn refusals(&self, now: Timestamp) -> Vec<&'static str> {
+    fn record_still_on(&self, now: Timestamp) {
+        let record = Record::SafeMode { on: true, at: now };
+        if self.journal.append(now, record).is_err() {
+            tracing::error!(event = "safe_mode_not_recorded");
+        }
+    }
+
+    /// Returns why a request for off would be refused at this moment; empty if it would be granted.
+    pub fn refusals(&self) -> Vec<&'static str> {
+        let last_on = *self.last_on();
+        self.judge(self.clock.now(), last_on)
+    }
+
+    fn last_on(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        // A stamp is whole whatever happened to its last holder.
+        self.last_on.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn judge(&self, now: Timestamp, last_on: Option<Timestamp>) -> Vec<&'static str> {
         let status = self
             .status
             .read()
@@ -129,7 +156,7 @@ impl Operator {
             (offset_ms.is_none_or(|ms| ms.abs() > OFFSET_MS_MAX), "clock"),
             (self.journal.has_failed(), "journal_unhealthy"),
             (
-                self.last_on.is_some_and(|at| now.ms_since(at) < SETTLE_MS),
+                last_on.is_some_and(|at| now.ms_since(at) < SETTLE_MS),
                 "just_switched_on",
             ),
         ];

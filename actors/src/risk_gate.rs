@@ -8,6 +8,7 @@ use crate::link::{Link, Sent};
 use crate::observer::{Eyes, Observed};
 use crate::shell::Perform;
 use engine::core::Core;
+use engine::intent::CancelReason;
 use engine::mode::Mode;
 use engine::msg::{ModeReport, RiskEffect, RouterIn, StrategyIn};
 use engine::record::Record;
@@ -70,6 +71,8 @@ impl RiskGatePort {
             }
             Mode::KillSwitch => {
                 gate.raise(Flag::Kill);
+                // Whoever trades the pairs: every own order goes (D02). The router asks once for each.
+                self.to_router(RouterIn::CancelAll(CancelReason::Kill));
             }
         }
         self.eyes.see(Observed::Mode(report));

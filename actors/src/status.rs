@@ -3,12 +3,13 @@
 //! It is a copy, never a source: nothing decides by it. Decimals leave as text, times as microseconds.
 
 use crate::ops::{Check, Picture};
+use engine::answer::OrderRow;
 use engine::book::BookView;
 use engine::ids::{ClientId, Symbol};
 use engine::intent::StrategyKind;
 use engine::mode::{Contribution, Mode, ModeCode};
 use engine::msg::{MoneyReport, PassReport};
-use engine::order::OrderView;
+use engine::order::{OrderState, OrderView};
 use engine::time::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -119,7 +120,7 @@ impl Status {
     pub fn unknown_orders(&self) -> usize {
         self.orders
             .values()
-            .filter(|view| matches!(view.state, engine::order::OrderState::Unknown(_)))
+            .filter(|view| matches!(view.state, OrderState::Unknown(_)))
             .count()
     }
 
@@ -254,8 +255,21 @@ fn book_json(view: &BookView, now: Timestamp) -> Value {
     }
 }
 
-fn order_json(view: &OrderView) -> Value {
+/// Returns an own order as it is shown everywhere.
+pub fn order_json(view: &OrderView) -> Value {
     let intent = &view.order.intent;
+    let why = match view.state {
+        OrderState::Unknown(cause) => json!(cause),
+        OrderState::Rejected(refusal) => json!(refusal.as_str()),
+        OrderState::NotSent(cause) => json!(cause.as_str()),
+        OrderState::Reserved
+        | OrderState::Sending
+        | OrderState::Open
+        | OrderState::Partial
+        | OrderState::Absent
+        | OrderState::Canceled
+        | OrderState::Filled => Value::Null,
+    };
     json!({
         "client_id": view.client_id(),
         "order_id": view.order_id.map(|id| id.to_string()),
@@ -265,8 +279,25 @@ fn order_json(view: &OrderView) -> Value {
         "qty": intent.qty,
         "filled": view.filled,
         "state": view.state.as_str(),
+        "why": why,
+        "cancel_asked": view.cancel_asked,
         "strategy": intent.strategy.as_str(),
         "since_us": view.since.0,
+    })
+}
+
+/// Returns an order as the exchange lists it.
+pub fn row_json(row: &OrderRow) -> Value {
+    json!({
+        "client_id": row.client_id,
+        "order_id": row.id.to_string(),
+        "symbol": row.symbol,
+        "side": row.side.as_str(),
+        "price": row.price,
+        "qty": row.qty,
+        "filled": row.qty.minus_or_zero(row.left),
+        "state": "listed",
+        "since_us": row.at.0,
     })
 }
 

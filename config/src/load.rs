@@ -76,6 +76,8 @@ pub struct Sources {
     pub flags: Vec<Flag>,
     /// The directory of container secrets; `None` skips it.
     pub run_secrets: Option<PathBuf>,
+    /// Whether credentials are looked for; a command that only talks to a running process needs none.
+    pub reads_secrets: bool,
     /// Our effective user id.
     pub uid: u32,
     /// The time of the start.
@@ -93,6 +95,7 @@ impl Sources {
             dotenv: Dotenv::IfPresent,
             flags: Vec::new(),
             run_secrets: Some(PathBuf::from(RUN_SECRETS)),
+            reads_secrets: true,
             uid: rustix::process::geteuid().as_raw(),
             now,
         }
@@ -254,7 +257,11 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigErrors> {
     } = reading;
     let merged = layers.iter().fold(Figment::new(), Figment::merge);
     let secret_files = secret_files(&merged, &layers, &sources);
-    let secrets = Secrets::resolve(secrets, &secret_files, &mut problems);
+    let secrets = if sources.reads_secrets {
+        Secrets::resolve(secrets, &secret_files, &mut problems)
+    } else {
+        Secrets::default()
+    };
     if let Some(errors) = ConfigErrors::collect(std::mem::take(&mut problems)) {
         return Err(errors);
     }

@@ -113,6 +113,7 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
         requests_per_second: REQUESTS_PER_SECOND,
         watcher: Some(Arc::clone(&story).watcher()),
         reloadable: None,
+        control: None,
         settings,
         clock,
     };

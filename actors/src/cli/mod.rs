@@ -3,17 +3,22 @@
 //! Parsing says what was typed; each command resolves what that means. stdout is data, stderr is everything else.
 
 pub mod config_cmd;
+pub mod copy;
 pub mod demo;
 pub mod doctor;
 pub mod exit;
 pub mod health;
 pub mod init;
+pub mod orders;
 pub mod probe;
 pub mod replay;
 pub mod report;
 pub mod resolve;
 pub mod run;
+pub mod running;
+pub mod safe_mode;
 pub mod simulator_cmd;
+pub mod status_cmd;
 pub mod version;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -52,6 +57,12 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run the engine as configured
     Run(RunArgs),
+    /// Show the running process: mode, orders, market data, money
+    Status(status_cmd::StatusArgs),
+    /// Switch safe mode on, ask for its end, or show it
+    SafeMode(safe_mode::SafeModeArgs),
+    /// Show own orders, cancel one or all of them
+    Orders(orders::OrdersArgs),
     /// Ask a running process whether it is well; without one, check configuration and exchange
     Health(HealthArgs),
     /// Check everything that can be checked; changes nothing (exit 0 pass, 1 warnings, 2 failures)
@@ -300,6 +311,9 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
     match cli.command {
         Command::Demo(args) => demo::demo(&args, signals),
         Command::Run(args) => run::run(&args, signals),
+        Command::Status(args) => status_cmd::status(&args, signals),
+        Command::SafeMode(args) => safe_mode::safe_mode(&args),
+        Command::Orders(args) => orders::orders(&args, signals),
         Command::Health(args) => health::health(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Init(args) => init::init(&args),
@@ -322,7 +336,9 @@ mod tests {
     #[test]
     fn an_unknown_command_is_shown_the_known_ones_of_its_place() {
         let beside = |line: &str| commands_beside(line.split(' ').map(OsString::from));
-        assert!(beside("btcbot frob").starts_with("demo, run, health, "));
+        assert!(
+            beside("btcbot frob").starts_with("demo, run, status, safe-mode, orders, health, ")
+        );
         assert_eq!(beside("btcbot config frob"), "check, show");
     }
 

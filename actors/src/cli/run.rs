@@ -10,6 +10,7 @@ use crate::cli::resolve::{self, Forced};
 use crate::cli::version::BUILD;
 use crate::cli::{ConfigSource, RunArgs, demo::entropy};
 use crate::clock::Clock;
+use crate::control::place::{self, Bound, PlaceError};
 use crate::driver::Keys;
 use crate::gate::{Flag, GateOwner};
 use crate::locks::{AccountLock, DirLock, LockError};
@@ -170,6 +171,7 @@ async fn trade(
             logging: Arc::clone(&logging),
             again: again(args.source.clone(), forced),
         }),
+        control: place.control,
         settings,
         clock,
     };
@@ -215,6 +217,8 @@ struct Place {
     store: Store,
     history: Vec<Entry>,
     tag: AccountTag,
+    /// Absent without a state directory.
+    control: Option<Bound>,
     _locks: (Option<DirLock>, Option<AccountLock>),
 }
 
@@ -236,6 +240,8 @@ impl Place {
             }
             (Venue::Live | Venue::Dry | Venue::Demo, _) => None,
         };
+        // Under the directory's lock: whatever lies in its place was left behind.
+        let control = place::bind(&settings.state.dir).map_err(|error| unplaced(&error))?;
         let dir = venue_dir(&settings.state.dir, venue);
         if venue == Venue::Dry && !dir.exists() {
             create_dry(&dir, now)?;
@@ -248,6 +254,7 @@ impl Place {
             store,
             history,
             tag,
+            control: Some(control),
             _locks: (Some(dir_lock), account_lock),
         })
     }
@@ -261,6 +268,7 @@ impl Place {
             store,
             history: Vec::new(),
             tag,
+            control: None,
             _locks: (None, None),
         })
     }
@@ -278,6 +286,14 @@ fn held(error: &LockError) -> Failed {
         Exit::AlreadyRunning
     } else {
         Exit::Permission
+    };
+    Failed::new(exit, error.to_string())
+}
+
+fn unplaced(error: &PlaceError) -> Failed {
+    let exit = match error {
+        PlaceError::TooLong { .. } => Exit::Config,
+        PlaceError::Taken { .. } | PlaceError::Io { .. } => Exit::Permission,
     };
     Failed::new(exit, error.to_string())
 }

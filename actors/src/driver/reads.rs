@@ -123,13 +123,15 @@ pub struct Reads {
 
 struct Shared {
     http: reqwest::Client,
+    endpoint: Endpoint,
+    tls: Arc<ClientConfig>,
     url: String,
     keys: Keys,
     stamps: StampSource,
     clock: Clock,
     metrics: Metrics,
     limits: ReadLimits,
-    pacing: Mutex<Pacing>,
+    pacing: Arc<Mutex<Pacing>>,
 }
 
 struct Pacing {
@@ -161,18 +163,7 @@ impl Reads {
     /// # Errors
     /// If the TLS configuration is refused.
     pub fn new(parts: ReadParts) -> reqwest::Result<Self> {
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(ClientConfig::clone(&parts.tls))
-            .https_only(!parts.endpoint.is_loopback())
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .http1_only()
-            .connect_timeout(parts.limits.connect)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .pool_idle_timeout(Duration::from_secs(20))
-            .build()?;
+        let http = http(&parts.endpoint, &parts.tls, &parts.limits)?;
         let pacing = Pacing {
             overall: Window::new(1_000, parts.limits.requests_per_second.max(1)),
             groups: BTreeMap::new(),
@@ -180,13 +171,39 @@ impl Reads {
         };
         let shared = Shared {
             http,
+            tls: parts.tls,
             url: parts.endpoint.http_url(),
             keys: parts.keys,
             stamps: parts.stamps,
             clock: parts.clock,
             metrics: parts.metrics,
             limits: parts.limits,
-            pacing: Mutex::new(pacing),
+            pacing: Arc::new(Mutex::new(pacing)),
+            endpoint: parts.endpoint,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Makes a client with connections of its own and the same keys, stamps and limits, for another thread: a
+    /// connection lives on the runtime that opened it and hangs with it.
+    ///
+    /// # Errors
+    /// If the TLS configuration is refused.
+    pub fn apart(&self) -> reqwest::Result<Self> {
+        let from = &self.shared;
+        let shared = Shared {
+            http: http(&from.endpoint, &from.tls, &from.limits)?,
+            endpoint: from.endpoint.clone(),
+            tls: Arc::clone(&from.tls),
+            url: from.url.clone(),
+            keys: from.keys.clone(),
+            stamps: from.stamps.clone(),
+            clock: from.clock.clone(),
+            metrics: from.metrics.clone(),
+            limits: from.limits,
+            pacing: Arc::clone(&from.pacing),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -507,6 +524,25 @@ impl Reads {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn http(
+    endpoint: &Endpoint,
+    tls: &ClientConfig,
+    limits: &ReadLimits,
+) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls.clone())
+        .https_only(!endpoint.is_loopback())
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .http1_only()
+        .connect_timeout(limits.connect)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+        .pool_idle_timeout(Duration::from_secs(20))
+        .build()
 }
 
 /// Returns whether the same question may get an answer a moment later.

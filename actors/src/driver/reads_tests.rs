@@ -179,17 +179,19 @@ async fn a_429_silences_its_group_and_no_other() {
     let reads = Reads {
         shared: Arc::new(Shared {
             http: rig.reads.shared.http.clone(),
+            endpoint: rig.reads.shared.endpoint.clone(),
+            tls: Arc::clone(&rig.reads.shared.tls),
             url: rig.reads.shared.url.clone(),
             keys: rig.reads.shared.keys.clone(),
             stamps: rig.reads.shared.stamps.clone(),
             clock: rig.clock.clone(),
             metrics: rig.metrics.clone(),
             limits: impatient,
-            pacing: Mutex::new(Pacing {
+            pacing: Arc::new(Mutex::new(Pacing {
                 overall: Window::new(1_000, 100),
                 groups: BTreeMap::new(),
                 dice: Dice::new(1),
-            }),
+            })),
         }),
     };
     let limited = ReadError::RateLimited {

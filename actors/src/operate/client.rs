@@ -1,33 +1,48 @@
 //! The client for reads and cancels, as the configuration wants it.
 
-use super::Setup;
-use crate::clock::StampSource;
+use crate::clock::{Clock, StampSource};
 use crate::driver::endpoint::Endpoint;
 use crate::driver::reads::{ReadLimits, ReadParts, Reads};
 use crate::driver::{Keys, tls};
+use crate::metrics::Metrics;
+use config::settings::Settings;
 use std::time::Duration;
 
+/// What a client shares with the process around it.
+pub struct Around<'a> {
+    /// Address and time limits.
+    pub settings: &'a Settings,
+    /// Time.
+    pub clock: &'a Clock,
+    /// Where attempts are counted.
+    pub metrics: &'a Metrics,
+    /// Requests a second over all groups of reads.
+    pub requests_per_second: usize,
+    /// Seed of the jitter.
+    pub seed: u64,
+}
+
 /// Makes a client for reads and cancels.
-pub(super) fn client(setup: &Setup, keys: Keys, stamps: StampSource) -> Reads {
-    let rest = &setup.settings.exchange.rest;
+pub fn client(around: &Around<'_>, keys: Keys, stamps: StampSource) -> Reads {
+    let rest = &around.settings.exchange.rest;
     let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     let reads = Reads::new(ReadParts {
-        endpoint: endpoint(setup.settings.exchange.rest_url.as_str()),
+        endpoint: endpoint(around.settings.exchange.rest_url.as_str()),
         tls: tls::client_config(),
         keys,
         stamps,
-        clock: setup.clock.clone(),
-        metrics: setup.figures.metrics.clone(),
+        clock: around.clock.clone(),
+        metrics: around.metrics.clone(),
         limits: ReadLimits {
             connect: millis(rest.connect_timeout_ms),
             read: millis(rest.timeout_ms),
             retries_max: rest.retries_max,
             delay_ms_base: rest.retry_delay_ms_base,
             delay_ms_max: rest.retry_delay_ms_max,
-            requests_per_second: setup.requests_per_second,
+            requests_per_second: around.requests_per_second,
             ..ReadLimits::default()
         },
-        seed: setup.entropy,
+        seed: around.seed,
     });
     reads.expect("the client's settings are constants that were tested")
 }

@@ -4,13 +4,14 @@
 
 use super::Finding;
 use super::facts::Facts;
+use crate::cli::copy::read_copy;
 use crate::cli::init::venue_dir;
-use crate::store::{self, Store, StoreError, Venue};
+use crate::store::{self, StoreError, Venue};
 use config::load::Loaded;
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 
 /// Name of the durable kill latch below the state directory.
 const KILL_LATCH: &str = "kill.latch";
@@ -94,10 +95,11 @@ pub(super) fn journal(facts: &Facts, loaded: &Loaded) -> Finding {
             "stop the bot and start it: a start checks all of it",
         );
     }
-    match verified_copy(&dir, venue) {
-        Ok(records) => Finding::ok(format!(
-            "{}: {records} records, chain intact",
-            path.display()
+    match read_copy(&dir, venue) {
+        Ok((_, records)) => Finding::ok(format!(
+            "{}: {} records, chain intact",
+            path.display(),
+            records.len()
         )),
         Err(error) => unusable(&path, &error),
     }
@@ -119,32 +121,4 @@ fn missing(path: &Path, venue: Venue) -> Finding {
 fn unusable(path: &Path, error: &StoreError) -> Finding {
     let fix = "keep the file, restore a backup or recover the state; never start with an empty one";
     Finding::fail(format!("{}: {error}", path.display()), fix)
-}
-
-/// Opens a copy in a private directory that is gone afterwards.
-fn verified_copy(dir: &Path, venue: Venue) -> Result<usize, StoreError> {
-    let copy = Scratch::new()?;
-    fs::copy(dir.join(store::FILE_NAME), copy.0.join(store::FILE_NAME))?;
-    let (store, entries) = Store::open(&copy.0, venue)?;
-    store.close();
-    Ok(entries.len())
-}
-
-/// A private directory that removes itself.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> io::Result<Self> {
-        let random = getrandom::u64().map_err(io::Error::other)?;
-        let path = std::env::temp_dir().join(format!("btcbot-doctor-{random:016x}"));
-        DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed lies in the directory for temporary files, where the system removes it.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

@@ -1,0 +1,125 @@
+//! Own orders as the journal tells them, while no process runs: files only, nothing is changed, nobody is asked.
+//!
+//! What was being sent when the process ended is shown as unknown, because that is what a start would make of it.
+
+use super::{ListArgs, shown};
+use crate::cli::copy::read_copy;
+use crate::cli::exit::{Exit, Failed, Outcome};
+use crate::cli::init::venue_dir;
+use crate::cli::report::Report;
+use crate::cli::running;
+use crate::clock::Clock;
+use crate::locks;
+use crate::status::order_json;
+use crate::store::{self, Entry, StoreError, Venue};
+use engine::core::Outbox;
+use engine::ids::AccountTag;
+use engine::order::OrderView;
+use engine::record::Record;
+use engine::router::{OrderRouter, RouterSettings};
+use engine::time::Timestamp;
+use serde_json::{Value, json};
+
+/// Orders that have ended and are shown by `--all`; older ones are left out, and their number is told.
+const ENDED_MAX: usize = 1_000;
+
+/// Shows the orders of the configured venue's journal.
+///
+/// # Errors
+/// Exit 7 if a process holds the state, 4 if there is no journal, 74 if it cannot be read.
+pub(super) fn list(args: &ListArgs) -> Outcome {
+    let loaded = running::settings(&args.common.source)?;
+    let settings = loaded.settings();
+    if let Some(holder) = locks::holder(&settings.state.dir) {
+        let text = format!("{holder} holds the state directory, but has no control socket yet");
+        return Err(Failed::new(Exit::AlreadyRunning, text));
+    }
+    let venue = if settings.safety.dry_run {
+        Venue::Dry
+    } else {
+        Venue::Live
+    };
+    let dir = venue_dir(&settings.state.dir, venue);
+    let (tag, history) = read_copy(&dir, venue).map_err(|error| unreadable(&dir, &error))?;
+    let tag = AccountTag::parse(&tag)
+        .map_err(|_| Failed::new(Exit::Store, "the journal's account tag is unreadable"))?;
+    let now = Clock::start().now();
+    let router = recovered(tag, &history, now);
+    let data = data(args.all, &router, &history, now);
+    let report = Report {
+        command: "orders-list",
+        ok: true,
+        data,
+        warnings: vec!["no process is running: this is what the journal holds".to_owned()],
+    };
+    let note = "no running process; ";
+    report.print(args.common.json, &format!("{note}{}", shown(&report.data)))?;
+    Ok(Exit::Ok)
+}
+
+fn unreadable(dir: &std::path::Path, error: &StoreError) -> Failed {
+    let path = dir.join(store::FILE_NAME);
+    let exit = match error {
+        StoreError::Missing => Exit::NotRunning,
+        StoreError::Exists
+        | StoreError::Empty
+        | StoreError::Damaged(_)
+        | StoreError::Foreign
+        | StoreError::Newer { .. }
+        | StoreError::WrongVenue { .. }
+        | StoreError::InUse
+        | StoreError::Io(_) => Exit::Store,
+    };
+    Failed::new(
+        exit,
+        format!("no running process, and {}: {error}", path.display()),
+    )
+}
+
+/// The router as a start would find it.
+fn recovered(tag: AccountTag, history: &[Entry], now: Timestamp) -> OrderRouter {
+    let mut router = OrderRouter::new(RouterSettings {
+        tag,
+        ttl_ms: 0,
+        cancel_retry_ms: 0,
+        unknown_settle_ms: 0,
+        foreign_from: None,
+    });
+    history
+        .iter()
+        .for_each(|entry| router.replay(&entry.record));
+    let mut unheard = Outbox::default();
+    router.recovered(now, &mut unheard);
+    router
+}
+
+fn data(all: bool, router: &OrderRouter, history: &[Entry], now: Timestamp) -> Value {
+    let mut orders: Vec<&OrderView> = router.living().collect();
+    let mut left_out = 0;
+    if all {
+        let sent = history.iter().filter_map(|entry| match &entry.record {
+            Record::Sending { order, .. } => router.order(order.client_id),
+            Record::Boot { .. }
+            | Record::Outcome { .. }
+            | Record::Adopted { .. }
+            | Record::CancelAsked { .. }
+            | Record::Fill(_)
+            | Record::Ended { .. }
+            | Record::Opening { .. }
+            | Record::DayStart { .. }
+            | Record::SafeMode { .. }
+            | Record::Audit { .. }
+            | Record::Stop { .. } => None,
+        });
+        let ended: Vec<&OrderView> = sent.filter(|view| view.state.is_terminal()).collect();
+        left_out = ended.len().saturating_sub(ENDED_MAX);
+        orders.extend(ended.into_iter().skip(left_out));
+    }
+    json!({
+        "source": "journal",
+        "now_us": now.0,
+        "as_of_us": history.last().map(|entry| entry.at.0),
+        "orders": orders.into_iter().map(order_json).collect::<Vec<_>>(),
+        "left_out": left_out,
+    })
+}

@@ -1,0 +1,67 @@
+//! What a running process answers its operator: one match over every verb.
+//!
+//! A group of verbs has its own file beside this one. The desk holds handles that work while every arbiter is stuck:
+//! atomics, locks of a few instructions, the journal's queue, and connections of its own to the exchange.
+
+use super::server::Peer;
+use super::wire::{Answer, Request, Verdict};
+use crate::driver::reads::Reads;
+use crate::gate::Flag;
+use crate::operator::Operator;
+use crate::order_router::OwnOrders;
+use engine::ids::AccountTag;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Everything that commands work with.
+pub struct Desk {
+    /// Safe mode, journal, status, time.
+    pub operator: Arc<Operator>,
+    /// Own orders as the router knows them.
+    pub own_orders: OwnOrders,
+    /// The exchange, on connections of its own; `None` where the venue is simulated inside this process.
+    pub exchange: Option<Reads>,
+    /// Our account: the orders with this tag are ours.
+    pub tag: AccountTag,
+}
+
+impl Desk {
+    pub(super) async fn handle(&self, peer: Peer, request: Request) -> Answer {
+        match request {
+            Request::Status => self.status(),
+            Request::SafeModeOn(why) => self.safe_mode_on(peer, &why).await,
+            Request::SafeModeOff(why) => self.safe_mode_off(peer, &why).await,
+            Request::OrdersList(list) => self.orders_list(list).await,
+            Request::OrdersCancel(cancel) => self.orders_cancel(peer, &cancel).await,
+            Request::OrdersCancelAll(all) => self.orders_cancel_all(peer, &all).await,
+        }
+    }
+
+    fn status(&self) -> Answer {
+        Answer::new(Verdict::Done, self.mode_text(), self.picture())
+    }
+
+    /// The status document, and what the gate says by itself: it is true even while no actor moves.
+    pub(super) fn picture(&self) -> Value {
+        let now = self.operator.clock.now();
+        let status = self.operator.status.read();
+        let mut picture = status
+            .expect("no holder of the status can panic")
+            .to_json(now);
+        let raised = self.operator.owner.gate().raised();
+        picture["taken_us"] = json!(now.0);
+        picture["gate"] = json!(raised.into_iter().map(Flag::as_str).collect::<Vec<_>>());
+        picture
+    }
+
+    /// The mode and who asks for it, in one line.
+    pub(super) fn mode_text(&self) -> String {
+        let status = self.operator.status.read();
+        let status = status.expect("no holder of the status can panic");
+        let voices = status.voices.iter().map(|voice| voice.code.as_str());
+        let voices: Vec<&str> = voices.collect();
+        format!("mode {} {}", status.mode.as_str(), voices.join(", "))
+            .trim_end()
+            .to_owned()
+    }
+}

@@ -1,0 +1,44 @@
+//! The operator's hand on a run, and the socket that lets commands in.
+
+use super::Parts;
+use crate::control::Control;
+use crate::control::desk::Desk;
+use crate::operator::Operator;
+use crate::system::Running;
+use std::sync::{Arc, Mutex};
+
+impl Parts {
+    pub(super) fn operator(&self, running: &Running) -> Operator {
+        Operator {
+            links: self.links.clone(),
+            owner: Arc::clone(&self.owner),
+            journal: running.journal.clone(),
+            status: Arc::clone(&self.status),
+            clock: self.clock.clone(),
+            configured_safe: self.settings.safety.safe_mode,
+            unarmed_live: self.is_unarmed_live,
+            last_on: Mutex::new(None),
+        }
+    }
+
+    /// Lets an operator's commands in; without it signals remain.
+    pub(super) fn control(&mut self, operator: &Arc<Operator>) -> Option<Control> {
+        let bound = self.bound.take()?;
+        let exchange = if self.is_simulated {
+            None
+        } else {
+            let apart = self.reads.apart();
+            Some(apart.expect("the same settings have made a client before"))
+        };
+        let desk = Desk {
+            operator: Arc::clone(operator),
+            own_orders: self.own_orders.clone(),
+            exchange,
+            tag: self.tag,
+        };
+        let started = Control::start(bound, desk);
+        started
+            .inspect_err(|error| tracing::error!(event = "control_failed", error = %error))
+            .ok()
+    }
+}
