@@ -82,10 +82,9 @@ async fn question(stream: &mut UnixStream) -> Result<Option<(Peer, Request)>, An
     let peer = peer(stream)?;
     let read = tokio::time::timeout(ASK_TIME_MAX, line(stream)).await;
     let late = || Answer::bad(format!("no whole line within {} s", ASK_TIME_MAX.as_secs()));
-    let line = read.map_err(|_| late())??;
-    if line.is_empty() {
+    let Some(line) = read.map_err(|_| late())?? else {
         return Ok(None);
-    }
+    };
     let request = Request::of_line(&line).map_err(Answer::bad)?;
     Ok(Some((peer, request)))
 }
@@ -115,8 +114,8 @@ const fn is_allowed(uid: u32, own: u32) -> bool {
     uid == own || uid == 0
 }
 
-/// Reads up to the end of the line; what comes behind it is not looked at.
-async fn line(stream: &mut UnixStream) -> Result<Vec<u8>, Answer> {
+/// Reads up to the end of the line; what comes behind it is not looked at. `None` if nothing came at all.
+async fn line(stream: &mut UnixStream) -> Result<Option<Vec<u8>>, Answer> {
     let mut line = Vec::new();
     let mut chunk = [0; 1024];
     loop {
@@ -127,10 +126,10 @@ async fn line(stream: &mut UnixStream) -> Result<Vec<u8>, Answer> {
         let got = chunk.get(..count).unwrap_or_default();
         if let Some(end) = got.iter().position(|byte| *byte == b'\n') {
             line.extend_from_slice(got.get(..end).unwrap_or_default());
-            return Ok(line);
+            return Ok(Some(line));
         }
         if count == 0 && line.is_empty() {
-            return Ok(line);
+            return Ok(None);
         }
         if count == 0 {
             return Err(Answer::bad("the line has no end: close it with a newline"));

@@ -170,6 +170,20 @@ impl Simulator {
         requests
     }
 
+    /// Sends a signed request of the account, and again while the exchange refuses its stamp; returns the body.
+    pub fn signed(&self, method: &str, path: &str, body: &[u8]) -> String {
+        let signer = Signer::new(self.key.as_str().into(), &self.secret.as_str().into());
+        let signer = signer.expect("a usable key pair");
+        wait_for("the exchange's answer", SOON, || {
+            let headers = signer.rest_headers(now_ms());
+            let answer = http::send(self.address, (method, path), &headers.expose(), body);
+            answer
+                .ok()
+                .filter(|(code, _)| *code == 200)
+                .map(|(_, body)| body)
+        })
+    }
+
     /// Returns the client ids of the account's open orders, asked as any client asks: with a signed request.
     pub fn open_orders(&self) -> Vec<String> {
         let signer = Signer::new(self.key.as_str().into(), &self.secret.as_str().into());
