@@ -97,19 +97,11 @@ fn data(all: bool, router: &OrderRouter, history: &[Entry], now: Timestamp) -> V
     let mut orders: Vec<&OrderView> = router.living().collect();
     let mut left_out = 0;
     if all {
-        let sent = history.iter().filter_map(|entry| match &entry.record {
-            Record::Sending { order, .. } => router.order(order.client_id),
-            Record::Boot { .. }
-            | Record::Outcome { .. }
-            | Record::Adopted { .. }
-            | Record::CancelAsked { .. }
-            | Record::Fill(_)
-            | Record::Ended { .. }
-            | Record::Opening { .. }
-            | Record::DayStart { .. }
-            | Record::SafeMode { .. }
-            | Record::Audit { .. }
-            | Record::Stop { .. } => None,
+        let sent = history.iter().filter_map(|entry| {
+            let Record::Sending { order, .. } = &entry.record else {
+                return None;
+            };
+            router.order(order.client_id)
         });
         let ended: Vec<&OrderView> = sent.filter(|view| view.state.is_terminal()).collect();
         left_out = ended.len().saturating_sub(ENDED_MAX);
