@@ -60,6 +60,8 @@ pub enum Kind {
     Dir,
     /// A path that may be missing.
     OptionalPath,
+    /// Names of this machine, as the `Host` header of a request has them.
+    Hosts,
 }
 
 /// A value in canonical form.
@@ -114,12 +116,18 @@ impl Kind {
             }
             Self::Address => "expected an IP address",
             Self::Dir | Self::OptionalPath => "expected a path",
+            Self::Hosts => {
+                "expected up to 8 host names without port, such as btcbot, with parts of up to 30 characters"
+            }
         };
         fixed.to_owned()
     }
 
     const fn is_list(self) -> bool {
-        matches!(self, Self::Scopes | Self::Symbols | Self::Strategies)
+        matches!(
+            self,
+            Self::Scopes | Self::Symbols | Self::Strategies | Self::Hosts
+        )
     }
 
     /// Reads the text of an environment variable, a dotenv line or a flag; lists are separated by commas.
@@ -171,7 +179,9 @@ impl Kind {
             Self::Address => text.parse::<IpAddr>().ok()?.to_string(),
             Self::Dir => read_path(text).filter(|path| !path.is_empty())?,
             Self::OptionalPath => read_path(text)?,
-            Self::Scopes | Self::Symbols | Self::Strategies => return self.read_list(&[text]),
+            Self::Scopes | Self::Symbols | Self::Strategies | Self::Hosts => {
+                return self.read_list(&[text]);
+            }
         };
         Some(Plain::Text(canonical))
     }
@@ -184,6 +194,7 @@ impl Kind {
                 scopes?.into_iter().map(str::to_owned).collect()
             }
             Self::Symbols => read_symbols(items)?,
+            Self::Hosts => read_hosts(items)?,
             Self::Strategies => {
                 let claims: Option<Vec<Claim>> =
                     items.iter().map(|item| Claim::parse(item)).collect();
@@ -291,6 +302,19 @@ fn read_symbols(items: &[&str]) -> Option<Vec<String>> {
     fits.then(|| symbols.iter().map(ToString::to_string).collect())
 }
 
+fn read_hosts(items: &[&str]) -> Option<Vec<String>> {
+    const HOSTS_MAX: usize = 8;
+    /// Longest part of a name. No API key fits, so that one that was pasted here is refused and not shown.
+    const PART_LEN_MAX: usize = 30;
+    let is_part = |part: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        (1..=PART_LEN_MAX).contains(&part.len()) && part.bytes().all(plain)
+    };
+    let is_name = |item: &&str| item.split('.').all(is_part);
+    let fits = items.len() <= HOSTS_MAX && items.iter().all(is_name);
+    fits.then(|| items.iter().map(|item| item.to_ascii_lowercase()).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,6 +355,13 @@ mod tests {
         check(Kind::Level, "CRITICAL", Some("error"));
         check(Kind::Level, "verbose", None);
         check(Kind::Symbols, "btc_try, ETHTRY", Some("BTCTRY,ETHTRY"));
+        check(
+            Kind::Hosts,
+            "btcbot, Bot-1.example",
+            Some("btcbot,bot-1.example"),
+        );
+        check(Kind::Hosts, "btcbot:9464", None);
+        check(Kind::Hosts, "", None);
         check(Kind::Symbols, "BTCTRY,btc_try", None);
         check(Kind::Symbols, "A,B,C,D,E,F,G,H,I,J,K", None);
         check(

@@ -181,6 +181,7 @@ pub const KEYS: &[Key] = &[
 
     key("ops.address", "BTCBOT__OPS__ADDRESS", Kind::Address, Cold),
     key("ops.port", "OBSERVABILITY_PROMETHEUS_PORT", int(0, 65_535), Cold),
+    key("ops.hosts", "BTCBOT__OPS__HOSTS", Kind::Hosts, Cold),
 
     key("log.level", "LOG_LEVEL", Kind::Level, Hot),
     key("log.http_level", "HTTPX_LOG_LEVEL", Kind::Level, Hot),

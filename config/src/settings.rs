@@ -401,6 +401,8 @@ pub struct Ops {
     pub address: IpAddr,
     /// Port; 0 takes a free one.
     pub port: u16,
+    /// Names under which the plane answers beside its addresses and `localhost`.
+    pub hosts: Vec<String>,
 }
 
 /// Logging.

@@ -308,6 +308,7 @@ mod tests {
             let ops = Ops {
                 address,
                 port: 9464,
+                hosts: Vec::new(),
             };
             assert_eq!(plane_url(&ops), expected);
         };

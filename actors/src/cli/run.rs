@@ -100,7 +100,7 @@ async fn trade(
         metrics: shows_metrics.then(|| figures.metrics.clone()),
         pictures: figures.pictures.clone(),
         clock: clock.clone(),
-        hosts: Vec::new(),
+        hosts: settings.ops.hosts.clone(),
     };
     let serving = actix_rt::spawn(ops::serve(plane, parts));
 

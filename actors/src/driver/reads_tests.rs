@@ -217,7 +217,7 @@ async fn a_429_silences_its_group_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_history_reads_every_page_once_and_a_bad_page_fails_it_all() {
+async fn order_history_is_paged_to_completion() {
     fn page(from: i64, to: i64) -> Response {
         let rows: Vec<String> = (from..to).map(order).collect();
         data(&format!("[{}]", rows.join(",")))
@@ -330,4 +330,98 @@ async fn a_429_opens_the_breaker_and_a_success_closes_it() {
         account(&rig).as_deref(),
         Some("circuit_breaker_state{breaker=\"account\"} 0")
     );
+}
+
+fn limited(retry_after: &str) -> Response {
+    let response = Response::builder()
+        .status(StatusCode::TOO_MANY_REQUESTS)
+        .header("Retry-After", retry_after);
+    response
+        .body(Body::from(
+            r#"{"message":"TOO_MANY_REQUESTS","success":false}"#,
+        ))
+        .expect("a response")
+}
+
+#[tokio::test]
+async fn retry_after_is_obeyed_in_full() {
+    let rig = rig(|_, _| limited("55")).await;
+    let reads = &rig.reads;
+    let answer = reads
+        .attempt(&request::balances(), account::balances)
+        .await
+        .expect_err("a 429");
+    let retry_after_ms = 55_000;
+    assert_eq!(
+        answer,
+        ReadFailure::Answer(ReadError::RateLimited { retry_after_ms })
+    );
+    let until = rig.clock.now().plus_ms(retry_after_ms);
+    let take = |group, now| reads.take(group, Urgency::Ordinary, now);
+    assert_eq!(take(Group::Balances, until.plus_ms(-1)), Err(until));
+    assert_eq!(take(Group::Balances, until), Ok(()));
+    assert_eq!(take(Group::OwnTrades, rig.clock.now()), Ok(()));
+}
+
+#[tokio::test]
+async fn the_jitter_of_repeats_comes_from_the_seed_of_the_run() {
+    async fn delays(seed: u64) -> Vec<Duration> {
+        let rig = rig(|_, _| data("[]")).await;
+        rig.reads.pacing().dice = Dice::new(seed);
+        (0..8).map(|_| rig.reads.delay(8)).collect()
+    }
+    assert_eq!(delays(1).await, delays(1).await);
+    assert_ne!(delays(1).await, delays(2).await);
+}
+
+#[tokio::test]
+async fn each_429_attempt_is_counted() {
+    let rig = rig(|_, _| limited("1")).await;
+    let pair = Symbol::parse("BTCTRY").expect("a pair");
+    for _ in 0..3 {
+        let public = rig
+            .reads
+            .attempt(&request::ticker(pair), public::tickers)
+            .await;
+        assert!(public.is_err());
+        let private = rig
+            .reads
+            .attempt(&request::balances(), account::balances)
+            .await;
+        assert!(private.is_err());
+    }
+    let text = rig.metrics.render(START);
+    assert!(
+        text.contains("btcbot_rest_requests_total{outcome=\"rate_limited\"} 6\n"),
+        "{text}"
+    );
+    for breaker in ["account", "market_data"] {
+        let open = format!("circuit_breaker_state{{breaker=\"{breaker}\"}} 2\n");
+        assert!(text.contains(&open), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_of_a_read_or_a_cancel_is_not_followed() {
+    let elsewhere = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let target = elsewhere.local_addr().expect("bound");
+    static TARGET: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    TARGET.get_or_init(|| format!("http://{target}/"));
+    let rig = rig(|_, _| {
+        let location = TARGET.get().expect("set above");
+        let response = Response::builder().status(307);
+        let response = response.header("Location", location);
+        response.body(Body::empty()).expect("a response")
+    })
+    .await;
+    assert!(rig.reads.balances().await.is_err());
+    assert_eq!(
+        rig.reads.delete_order(OrderId(7), Urgency::Ordinary).await,
+        CancelReply::Failed
+    );
+    assert_eq!(rig.asked().len(), 2, "neither was repeated");
+    let visit = tokio::time::timeout(Duration::ZERO, elsewhere.accept()).await;
+    assert!(visit.is_err(), "a redirect was followed");
 }

@@ -28,6 +28,8 @@ enum Act {
     AcceptAndClose,
     /// Answers with these bytes and closes.
     Say(&'static str),
+    /// Accepts, writes that many bytes of the answer and closes.
+    AcceptAndCut(usize),
     /// Reads and never answers.
     Mute,
 }
@@ -124,6 +126,10 @@ async fn serve(listener: TcpListener, seen: Arc<Seen>, act: impl Fn(u64) -> Act)
                     .await
                     .map(|()| false),
                 Act::Say(text) => stream.write_all(text.as_bytes()).await.map(|()| false),
+                Act::AcceptAndCut(at) => stream
+                    .write_all(&accepted(&id).as_bytes()[..at])
+                    .await
+                    .map(|()| false),
                 Act::Mute => std::future::pending().await,
             };
             if !written.unwrap_or(false) {
@@ -484,4 +490,57 @@ async fn each_of_500_orders_is_posted_exactly_once_while_idle_connections_close_
     let ids = rig.seen.ids.lock().expect("no panic").clone();
     let unique: std::collections::BTreeSet<_> = ids.iter().collect();
     assert_eq!(unique.len(), ids.len(), "no order left twice");
+}
+
+/// Reads that many bytes of a request and closes; counts connections.
+async fn cut_requests(listener: TcpListener, at: usize, connections: Arc<AtomicU64>) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        connections.fetch_add(1, Ordering::SeqCst);
+        let mut read = vec![0; at];
+        let _ = stream.read_exact(&mut read).await;
+    }
+}
+
+#[tokio::test]
+async fn post_is_sent_at_most_once_per_client_id() {
+    let whole = accepted(&order(1).client_id.to_string()).len();
+    for at in 0..=whole {
+        let mut rig = Rig::new(move |_| Act::AcceptAndCut(at)).await;
+        let expected = if at < whole {
+            SubmitOutcome::Unknown(UnknownCause::ConnectionLost)
+        } else {
+            ACCEPTED
+        };
+        assert_eq!(rig.submit(1).await, expected, "answer cut at {at}");
+        let connections = rig.seen.connections.load(Ordering::SeqCst);
+        assert_eq!((rig.heads(), connections), (1, 1), "answer cut at {at}");
+    }
+    for at in [0, 1, 40, 300] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let connections = Arc::new(AtomicU64::new(0));
+        tokio::spawn(cut_requests(listener, at, Arc::clone(&connections)));
+        let mut rig = Rig::on(port, Arc::new(Seen::default()));
+        let lost = SubmitOutcome::Unknown(UnknownCause::ConnectionLost);
+        assert_eq!(rig.submit(1).await, lost, "request cut at {at}");
+        assert_eq!(connections.load(Ordering::SeqCst), 1, "request cut at {at}");
+    }
+}
+
+#[tokio::test]
+async fn redirect_never_forwards_a_signed_request() {
+    for status in [301, 302, 303, 307, 308] {
+        let elsewhere = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let target = elsewhere.local_addr().expect("bound");
+        let text = format!(
+            "HTTP/1.1 {status} Elsewhere\r\nLocation: http://{target}/api/v1/order\r\nContent-Length: 0\r\n\r\n"
+        );
+        let text: &'static str = text.leak();
+        let mut rig = Rig::new(move |_| Act::Say(text)).await;
+        let outcome = rig.submit(1).await;
+        assert_eq!(outcome, SubmitOutcome::Unknown(UnknownCause::Unexpected));
+        assert_eq!(rig.heads(), 1, "{status}");
+        let visit = tokio::time::timeout(Duration::ZERO, elsewhere.accept()).await;
+        assert!(visit.is_err(), "{status} was followed");
+    }
 }

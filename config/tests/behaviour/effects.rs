@@ -48,7 +48,7 @@ const OTHER: &[(&str, &str)] = &[
     ("state.dir", "elsewhere"),
     ("simulation.dry_run_try_balance", "5000"), ("simulation.latency_ms", "50"),
     ("observability.enabled", "false"), ("observability.exporter", "none"),
-    ("ops.address", "127.0.0.2"), ("ops.port", "9999"),
+    ("ops.address", "127.0.0.2"), ("ops.port", "9999"), ("ops.hosts", "btcbot"),
     ("log.level", "debug"), ("log.http_level", "error"), ("log.format", "json"),
 ];
 
@@ -69,7 +69,7 @@ fn toml_lines(key: &Key, text: &str) -> String {
     let (table, name) = key.path.rsplit_once('.').expect("every key is in a table");
     let value = match key.kind {
         Kind::Bool | Kind::Int { .. } => text.to_owned(),
-        Kind::Scopes | Kind::Symbols | Kind::Strategies => format!("[\"{text}\"]"),
+        Kind::Scopes | Kind::Symbols | Kind::Strategies | Kind::Hosts => format!("[\"{text}\"]"),
         Kind::Positive
         | Kind::NotNegative
         | Kind::Choice(_)
