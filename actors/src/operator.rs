@@ -86,7 +86,11 @@ impl Operator {
     /// # Errors
     /// Every precondition that fails.
     pub fn request_off(&self) -> Result<(), Vec<&'static str>> {
-        let asked_at: Serial = self.owner.gate().serial();
+        self.off_as_of(self.owner.gate().serial())
+    }
+
+    /// The wish for off as it was made at one state of the gate.
+    pub(crate) fn off_as_of(&self, asked_at: Serial) -> Result<(), Vec<&'static str>> {
         let last_on = self.last_on();
         let now = self.clock.now();
         let refusals = self.judge(now, *last_on);

@@ -115,3 +115,90 @@ impl Perform for RiskGatePort {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::link::Tell;
+    use crate::shell::Shell;
+    use crate::store::{Header, Store, Venue};
+    use actix::{Actor, Context, Handler};
+    use engine::ids::{AccountTag, Asset, BootTag, ClientId};
+    use engine::mode::{ModeCode, Scope};
+    use engine::msg::RiskIn;
+    use engine::risk::{IdSource, RiskSettings};
+    use std::collections::BTreeMap;
+    use tokio::sync::mpsc;
+
+    const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
+
+    struct Ear(mpsc::UnboundedSender<RouterIn>);
+
+    impl Actor for Ear {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Tell<RouterIn>> for Ear {
+        type Result = ();
+
+        fn handle(&mut self, message: Tell<RouterIn>, _ctx: &mut Self::Context) {
+            self.0.send(message.0).expect("the test listens");
+        }
+    }
+
+    fn settings() -> RiskSettings {
+        let sources = config::load::Sources::demo(BTreeMap::new(), "/".into(), START);
+        let loaded = config::load::load(sources).expect("the defaults are valid");
+        RiskSettings {
+            quote: Asset::parse("TRY").expect("a short name"),
+            limits: crate::params::risk_limits(loaded.settings()),
+            venue: engine::risk::Venue::Live,
+            policy_blocks: Vec::new(),
+            owners: BTreeMap::new(),
+            started_at: START,
+            ids: IdSource {
+                tag: AccountTag::from_entropy(1),
+                epoch: 1,
+                boot: BootTag::from_entropy(1),
+                seq: 1,
+            },
+        }
+    }
+
+    #[actix_rt::test]
+    async fn kill_cancels_all_own_orders_and_no_mode_blocks_a_cancel() {
+        let header = Header::new(Venue::Demo, "abcd", START);
+        let store = Store::in_memory(&header).expect("memory");
+        let (journal, _thread) =
+            Journal::start(store, Clock::manual(START), |_| ()).expect("a thread");
+        let (send, mut heard) = mpsc::unbounded_channel();
+        let router = Link::default();
+        router.publish(Ear(send).start().recipient());
+        let port = RiskGatePort {
+            router,
+            strategy: Link::default(),
+            journal,
+            owner: Arc::new(GateOwner::new()),
+            eyes: Eyes::default(),
+        };
+        let gate = port.owner.gate();
+        let core = RiskGate::new(settings());
+        let risk = Shell::new(core, port, Clock::manual(START), MAILBOX).start();
+        let id = ClientId::new(AccountTag::from_entropy(1), 1, BootTag::from_entropy(1), 7);
+        for mode in Mode::ALL {
+            let raise = RiskIn::Raise(ModeCode::OperatorKill, Scope::Global, mode);
+            risk.try_send(Tell(raise)).expect("room");
+            let cancel = RiskIn::Cancel(id, CancelReason::Operator);
+            risk.try_send(Tell(cancel)).expect("room");
+            let mut news = heard.recv().await;
+            if mode == Mode::KillSwitch {
+                assert_eq!(news, Some(RouterIn::CancelAll(CancelReason::Kill)));
+                assert!(gate.is_raised(Flag::Kill));
+                news = heard.recv().await;
+            }
+            let passed = RouterIn::Cancel(id, CancelReason::Operator);
+            assert_eq!(news, Some(passed), "{}", mode.as_str());
+        }
+    }
+}

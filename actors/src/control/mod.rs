@@ -12,6 +12,8 @@ pub mod place;
 mod safe_mode;
 mod server;
 pub mod sweep;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 
 use desk::Desk;

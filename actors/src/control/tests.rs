@@ -1,0 +1,194 @@
+//! Desk and operator without a single actor behind the links: what holds while nobody else moves.
+
+use super::desk::Desk;
+use super::server::Peer;
+use super::wire::{Request, Verdict, Why};
+use crate::clock::{Clock, Offset};
+use crate::gate::{Flag, GateOwner};
+use crate::journal::{Journal, JournalEvent, JournalThread};
+use crate::observer::SharedStatus;
+use crate::operator::Operator;
+use crate::order_router::OwnOrders;
+use crate::store::{self, Entry, Header, Store, Venue};
+use crate::system::Links;
+use engine::ids::AccountTag;
+use engine::record::Record;
+use engine::time::Timestamp;
+use std::sync::{Arc, Mutex};
+use tempfile::TempDir;
+
+const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
+const PEER: Peer = Peer {
+    uid: 1_000,
+    pid: Some(7),
+};
+
+struct Bench {
+    desk: Desk,
+    thread: JournalThread,
+    dir: TempDir,
+}
+
+/// A process that may end its safe mode: reconciled, clock known, nothing raised but safe mode.
+fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    store::create(dir.path(), &Header::new(Venue::Live, "abcd", START)).expect("a fresh directory");
+    let (store, _) = Store::open(dir.path(), Venue::Live).expect("it was made");
+    let clock = Clock::manual(START);
+    clock.set_offset(Offset { ms: 0, bound_ms: 1 });
+    let (journal, thread) = Journal::start(store, clock.clone(), on_event).expect("a thread");
+    let owner = Arc::new(GateOwner::new());
+    for flag in [Flag::Kill, Flag::Observe, Flag::Drain] {
+        owner
+            .lower(flag, owner.gate().serial())
+            .expect("nobody raises");
+    }
+    let status = SharedStatus::default();
+    status.write().expect("nobody panics").last_clean = Some(START);
+    let operator = Operator {
+        links: Links::default(),
+        owner,
+        journal,
+        status,
+        clock,
+        configured_safe: false,
+        unarmed_live: false,
+        last_on: Mutex::new(None),
+    };
+    let desk = Desk {
+        operator: Arc::new(operator),
+        own_orders: OwnOrders::default(),
+        exchange: None,
+        tag: AccountTag::from_entropy(1),
+    };
+    Bench { desk, thread, dir }
+}
+
+impl Bench {
+    fn records(self) -> Vec<Record> {
+        drop(self.desk);
+        self.thread.join();
+        let (_, entries) = Store::open(self.dir.path(), Venue::Live).expect("it was closed");
+        let record = |entry: Entry| entry.record;
+        entries.into_iter().map(record).collect()
+    }
+}
+
+fn why(reason: &str) -> Why {
+    Why {
+        reason: reason.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn safe_mode_comes_on_and_is_durable_while_no_actor_moves() {
+    let bench = bench(|_| ());
+    let gate = bench.desk.operator.owner.gate();
+    let raised_before = gate.serial();
+    let wish = Request::SafeModeOn(why("nobody answers"));
+    // The clock stands, so the wait for the mode to show is ended from outside.
+    let clock = bench.desk.operator.clock.clone();
+    let answer = tokio::select! {
+        biased;
+        answer = bench.desk.handle(PEER, wish) => answer,
+        () = passing(&clock) => unreachable!("time never ends"),
+    };
+    assert_eq!(answer.verdict, Verdict::Done, "{answer:?}");
+    assert!(gate.is_raised(Flag::Safe) && gate.serial() > raised_before);
+    let records = bench.records();
+    let [
+        Record::SafeMode { on: true, .. },
+        Record::Audit {
+            uid,
+            what,
+            reason,
+            result,
+            ..
+        },
+    ] = &records[..]
+    else {
+        panic!("{records:?}");
+    };
+    let audit = (*uid, what.as_str(), reason.as_str(), result.as_str());
+    assert_eq!(audit, (1_000, "safe-mode on", "nobody answers", "done"));
+}
+
+/// Lets the manual clock run on, so that a wait for what never comes has its end.
+async fn passing(clock: &Clock) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        clock.advance_ms(1);
+    }
+}
+
+#[tokio::test]
+async fn a_dead_journal_does_not_keep_safe_mode_off_and_the_answer_says_so() {
+    let bench = bench(|_| panic!("on purpose: the journal's thread ends"));
+    let operator = Arc::clone(&bench.desk.operator);
+    let boot = Record::Boot {
+        epoch: 1,
+        at: START,
+    };
+    while operator.journal.append(START, boot.clone()).is_ok() {
+        std::thread::yield_now();
+    }
+    let lowered = operator
+        .owner
+        .lower(Flag::Safe, operator.owner.gate().serial());
+    lowered.expect("nobody raises");
+    let answer = tokio::select! {
+        biased;
+        answer = bench.desk.handle(PEER, Request::SafeModeOn(why(""))) => answer,
+        () = passing(&operator.clock) => unreachable!("time never ends"),
+    };
+    assert_eq!(answer.verdict, Verdict::NotRecorded);
+    assert_eq!(answer.reasons, ["journal_unhealthy"]);
+    assert!(operator.owner.gate().is_raised(Flag::Safe));
+}
+
+#[tokio::test]
+async fn an_off_that_is_refused_names_every_reason_and_changes_nothing() {
+    let mut bench = bench(|_| ());
+    let operator = Arc::get_mut(&mut bench.desk.operator).expect("nobody else holds it");
+    operator.configured_safe = true;
+    operator.unarmed_live = true;
+    operator.clock.forget_offset();
+    operator.status.write().expect("nobody panics").last_clean = None;
+    operator.owner.gate().raise(Flag::Kill);
+    let answer = bench
+        .desk
+        .handle(PEER, Request::SafeModeOff(why("please")))
+        .await;
+    assert_eq!(answer.verdict, Verdict::Refused);
+    let expected = [
+        "kill_latched",
+        "configured_safe_mode",
+        "not_armed",
+        "not_reconciled",
+        "clock",
+    ];
+    assert_eq!(answer.reasons, expected);
+    assert!(bench.desk.operator.owner.gate().is_raised(Flag::Safe));
+    let records = bench.records();
+    assert!(
+        matches!(&records[..], [Record::Audit { result, .. }] if result.starts_with("refused: ")),
+        "{records:?}"
+    );
+}
+
+#[test]
+fn an_off_that_was_overtaken_by_a_raise_leaves_safe_mode_on_in_gate_and_journal() {
+    let bench = bench(|_| ());
+    let operator = &bench.desk.operator;
+    let asked_at = operator.owner.gate().serial();
+    // A USR1 between the wish and its turn: the gate knows, nobody else does yet.
+    operator.owner.gate().raise(Flag::Safe);
+    let refused = operator.off_as_of(asked_at);
+    assert_eq!(refused, Err(vec!["something_was_raised_meanwhile"]));
+    assert!(operator.owner.gate().is_raised(Flag::Safe));
+    let records = bench.records();
+    assert!(
+        matches!(records.last(), Some(Record::SafeMode { on: true, .. })),
+        "a restart must come back in safe mode: {records:?}"
+    );
+}
