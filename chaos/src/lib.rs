@@ -11,6 +11,7 @@
 )]
 
 pub mod campaign;
+pub mod disk;
 mod journal;
 mod life;
 mod network;

@@ -1,7 +1,7 @@
 //! The command: seeds, crash points and planted bugs; a report on stdout, traces on stderr.
 
 use chaos::world::Outcome;
-use chaos::{campaign, points};
+use chaos::{campaign, disk, points};
 use clap::{Args, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -24,6 +24,26 @@ enum Command {
     CrashPoints(CrashPoints),
     /// Plants bugs and looks for them.
     Planted(Planted),
+    /// Cuts the power of the journal's disk at every operation, lets it fail and lets it rot.
+    Disk(Disk),
+}
+
+#[derive(Args)]
+struct Disk {
+    /// How many seeds.
+    #[arg(long, default_value_t = disk::SEEDS)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// Cuts every n-th operation only.
+    #[arg(long, default_value_t = 1)]
+    stride: usize,
+    /// Cuts this operation only: replays a failure, with `--from` its seed and `--seeds 1`.
+    #[arg(long)]
+    cut: Option<usize>,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Args)]
@@ -82,6 +102,7 @@ fn main() -> ExitCode {
             let is_ok = hunts.found == hunts.planted;
             report("btcbot.chaos-planted/v1", is_ok, &hunts, &planted.output)
         }
+        Command::Disk(asked) => run_disk(&asked),
     }
 }
 
@@ -117,6 +138,24 @@ fn run_core(core: &Core) -> ExitCode {
         &summary,
         &core.output,
     )
+}
+
+fn run_disk(asked: &Disk) -> ExitCode {
+    // A start that panics is counted as what it is; a damaged file makes some of them.
+    std::panic::set_hook(Box::new(|_| ()));
+    let options = disk::Options {
+        from: asked.from,
+        seeds: asked.seeds,
+        stride: asked.stride,
+        cut: asked.cut,
+        plant: None,
+    };
+    let found = disk::run(&options);
+    for failure in &found.failures {
+        eprintln!("{failure}");
+    }
+    let schema = "btcbot.chaos-disk/v1";
+    report(schema, found.is_ok(), &found, &asked.output)
 }
 
 #[expect(
