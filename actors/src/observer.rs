@@ -13,7 +13,9 @@ use engine::answer::CancelReply;
 use engine::book::BookView;
 use engine::ids::{ClientId, Symbol};
 use engine::intent::{Intent, SilentReason, StrategyKind};
-use engine::msg::{DownReason, FeedNote, ModeReport, MoneyReport, PassReport, RouterNote};
+use engine::msg::{
+    DownReason, FeedNote, ModeReport, MoneyReport, PassReport, RiskNote, RouterNote,
+};
 use engine::order::{OrderState, OrderView};
 use engine::risk::Denial;
 use engine::supervisor::ActorName;
@@ -60,6 +62,8 @@ pub enum Observed {
     Mode(ModeReport),
     /// The account.
     Money(MoneyReport),
+    /// A booking of the gate that is out of the ordinary.
+    Gate(RiskNote),
     /// A pass over the account ended.
     Pass(PassReport),
     /// The exchange's clock less ours, milliseconds; `None` while unknown.
@@ -267,6 +271,7 @@ impl Observer {
                     took_ms = report.took_ms
                 );
             }
+            Observed::Gate(note) => gate(&mut status, now, note),
             Observed::Offset(offset) => {
                 status.offset_ms = *offset;
                 if let Some(ms) = offset {
@@ -286,6 +291,25 @@ impl Observer {
             .orders_now(status.orders.len(), status.unknown_orders());
         if let Some(watcher) = &self.watcher {
             watcher(observed, &status);
+        }
+    }
+}
+
+fn gate(status: &mut Status, now: engine::time::Timestamp, note: &RiskNote) {
+    match note {
+        RiskNote::InventoryAdjusted(asset, amount) => {
+            tracing::warn!(event = "inventory_adjusted", %asset, %amount);
+        }
+        RiskNote::LateFill(order_id, place) => {
+            tracing::warn!(event = "late_fill", %order_id, place = ?place);
+        }
+        RiskNote::Transferred(asset, amount) => {
+            status.note(now, "transfer_booked", format!("{amount} {asset}"));
+            tracing::info!(event = "transfer_booked", %asset, %amount);
+        }
+        RiskNote::Adjusted(asset, amount) => {
+            status.note(now, "ledger_adjusted", format!("{amount} {asset}"));
+            tracing::warn!(event = "ledger_adjusted", %asset, %amount);
         }
     }
 }

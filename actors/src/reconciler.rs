@@ -56,6 +56,7 @@ impl<R: ReadPort> Perform for ReconcilerPort<R> {
                     ));
                 }
             }
+            ReconcileEffect::Transfers(listed) => self.to_risk(RiskIn::Transfers(listed)),
             ReconcileEffect::Balances { asked_at, rows } => {
                 self.to_risk(RiskIn::Balances { asked_at, rows })
             }

@@ -10,7 +10,7 @@ use crate::shell::Perform;
 use engine::core::Core;
 use engine::intent::CancelReason;
 use engine::mode::Mode;
-use engine::msg::{ModeReport, RiskEffect, RouterIn, StrategyIn};
+use engine::msg::{ModeReport, ReconcileIn, RiskEffect, RouterIn, StrategyIn};
 use engine::record::Record;
 use engine::risk::RiskGate;
 use engine::time::Timestamp;
@@ -25,6 +25,8 @@ pub struct RiskGatePort {
     pub router: Link<RouterIn>,
     /// The strategies.
     pub strategy: Link<StrategyIn>,
+    /// The reconciler.
+    pub reconciler: Link<ReconcileIn>,
     /// Durable records.
     pub journal: Journal,
     /// The egress gate's owner: the only place that lowers `Observe`.
@@ -112,6 +114,15 @@ impl Perform for RiskGatePort {
             RiskEffect::Persist(record) => self.persist(now, record),
             RiskEffect::Mode(report) => self.mode(report),
             RiskEffect::Money(report) => self.eyes.see(Observed::Money(report)),
+            RiskEffect::Explain => {
+                // One that is lost comes again with the next look that differs.
+                if self.reconciler.send(ReconcileIn::Explain) != Sent::Delivered {
+                    let what = "question dropped";
+                    self.eyes
+                        .see(Observed::LinkTrouble("risk_to_reconciler", what));
+                }
+            }
+            RiskEffect::Note(note) => self.eyes.see(Observed::Gate(note)),
         }
     }
 }

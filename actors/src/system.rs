@@ -246,6 +246,8 @@ impl Facts {
                 | Record::Ended { .. }
                 | Record::DayStart { .. }
                 | Record::Audit { .. }
+                | Record::Transfer { .. }
+                | Record::Adjustment { .. }
                 | Record::Stop { .. } => {}
             }
         }

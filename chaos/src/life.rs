@@ -117,6 +117,8 @@ impl Facts {
             | Record::Fill(_)
             | Record::Ended { .. }
             | Record::DayStart { .. }
+            | Record::Transfer { .. }
+            | Record::Adjustment { .. }
             | Record::SafeMode { .. }
             | Record::Audit { .. }
             | Record::Stop { .. } => None,
@@ -220,6 +222,8 @@ fn ended(record: &Record) -> Option<ClientId> {
         | Record::Fill(_)
         | Record::Opening { .. }
         | Record::DayStart { .. }
+        | Record::Transfer { .. }
+        | Record::Adjustment { .. }
         | Record::SafeMode { .. }
         | Record::Audit { .. }
         | Record::Stop { .. } => None,
@@ -239,6 +243,8 @@ fn subject(record: &Record) -> Option<ClientId> {
         | Record::Decided(_)
         | Record::Opening { .. }
         | Record::DayStart { .. }
+        | Record::Transfer { .. }
+        | Record::Adjustment { .. }
         | Record::SafeMode { .. }
         | Record::Audit { .. }
         | Record::Stop { .. } => None,

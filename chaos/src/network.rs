@@ -6,7 +6,8 @@ use crate::planted::Plant;
 use crate::wire;
 use crate::world::{Happening, Reply, Request, World};
 use engine::answer::{
-    CancelReply, OrderRow, OwnTrade, Refusal, RowStatus, SubmitOutcome, TradeSource, UnknownCause,
+    CancelReply, OrderRow, OwnTrade, Refusal, RowStatus, SubmitOutcome, TradeSource, Transfer,
+    UnknownCause,
 };
 use engine::desk::DeskIn;
 use engine::ids::{ClientId, OrderId, Symbol};
@@ -213,6 +214,7 @@ impl World {
                 ReadReply::History(symbol, since, rows)
             }
             ReadRequest::Trades(since) => ReadReply::Trades(since, self.trades(at, since)),
+            ReadRequest::Transfers(since) => ReadReply::Transfers(since, self.transfers(at, since)),
             ReadRequest::Balances => {
                 let shown = self.exchange.ledger().balances_at(self.account, at);
                 ReadReply::Balances(wire::balances(shown))
@@ -250,6 +252,14 @@ impl World {
                 trade
             })
             .filter(|trade| !self.is_untold(trade.client_id))
+            .collect()
+    }
+
+    fn transfers(&self, at: Timestamp, since: Timestamp) -> Vec<Transfer> {
+        let notes = self.exchange.transfers();
+        notes
+            .filter(|note| note.account == self.account && note.at <= at && note.at >= since)
+            .map(wire::transfer)
             .collect()
     }
 
@@ -420,6 +430,7 @@ fn read_of(reply: &Reply) -> Option<ReadRequest> {
         ReadReply::OpenOrders(_) => ReadRequest::OpenOrders,
         ReadReply::History(symbol, since, _) => ReadRequest::History(*symbol, *since),
         ReadReply::Trades(since, _) => ReadRequest::Trades(*since),
+        ReadReply::Transfers(since, _) => ReadRequest::Transfers(*since),
         ReadReply::Balances(_) => ReadRequest::Balances,
         ReadReply::Failed(what) => *what,
     })

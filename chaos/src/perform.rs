@@ -128,6 +128,7 @@ impl World {
             | Seen::Silent(..)
             | Seen::Denied(_)
             | Seen::Money(_)
+            | Seen::Gate(_)
             | Seen::Feed(_) => {}
         }
     }

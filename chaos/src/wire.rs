@@ -4,13 +4,14 @@
 
 use engine::answer::{
     BalanceRow, OrderEvent, OrderRow, OwnTrade, PrivateEvent, Refusal, RowStatus, TradeSource,
+    Transfer, TransferId,
 };
 use engine::ids::{ClientId, Symbol};
 use engine::instrument::Instrument;
 use engine::market::{MarketEvent, Ticker};
-use engine::money::{Price, UNITS_PER_ONE};
+use engine::money::{Amount, Price, UNITS_PER_ONE};
 use engine::msg::Channel;
-use simulator::exchange::{Event, OrderNote, PrivateEvent as Said, TickerRow};
+use simulator::exchange::{Event, OrderNote, PrivateEvent as Said, TickerRow, TransferNote};
 use simulator::judge::Refused;
 use simulator::ledger::Balances;
 use simulator::market::pair::Pair;
@@ -35,6 +36,7 @@ pub(crate) fn rules(pair: &Pair) -> Instrument {
         qty_max: Some(pair.qty_max),
         price_min: None,
         price_max: None,
+        fee_in_base: pair.fee_in_base,
     }
 }
 
@@ -96,6 +98,20 @@ pub(crate) fn trade(
         fee: fill.charges.fee,
         tax: fill.charges.tax,
         at: fill.at,
+        fee_in_base: false,
+    }
+}
+
+pub(crate) fn transfer(note: &TransferNote) -> Transfer {
+    Transfer {
+        id: TransferId {
+            rail: note.rail,
+            number: note.number,
+        },
+        asset: note.asset,
+        amount: note.amount,
+        charges: Amount::ZERO,
+        at: note.at,
     }
 }
 

@@ -203,10 +203,47 @@ pub struct OwnTrade {
     pub price: Price,
     /// Exact traded quantity, from the precise amount.
     pub qty: Qty,
-    /// Fee paid in quote; negative is a rebate.
+    /// Fee paid, in quote unless `fee_in_base`; negative is a rebate.
     pub fee: Amount,
-    /// Tax paid in quote.
+    /// Tax paid, in the same asset as the fee.
     pub tax: Amount,
+    /// The exchange's stamp.
+    pub at: Timestamp,
+    /// Fee and tax are paid in the base: a purchase brings that much less. A rule of the pair, which no row tells.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fee_in_base: bool,
+}
+
+/// Which list of the exchange a transfer stands in; each numbers its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rail {
+    /// Coins.
+    Crypto,
+    /// Money of a bank.
+    Fiat,
+}
+
+/// Names a deposit or a withdrawal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TransferId {
+    /// Its list.
+    pub rail: Rail,
+    /// Its number in that list.
+    pub number: i64,
+}
+
+/// A deposit or a withdrawal as the exchange lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Which one.
+    pub id: TransferId,
+    /// What was moved.
+    pub asset: Asset,
+    /// Positive came in, negative went out.
+    pub amount: Amount,
+    /// Fee and tax of the transfer, in the same asset. Whether `amount` holds them already is not documented.
+    pub charges: Amount,
     /// The exchange's stamp.
     pub at: Timestamp,
 }

@@ -16,8 +16,8 @@ use crate::instrument::Instrument;
 use crate::intent::{Intent, NewOrder, SilentReason, StrategyKind};
 use crate::msg::{
     BookEffect, BookIn, Channel, FeedEffect, FeedIn, FeedNote, ModeReport, MoneyReport, PassReport,
-    ReadRequest, ReconcileEffect, ReconcileIn, RiskEffect, RiskIn, RouterEffect, RouterIn,
-    RouterNote, StrategyEffect, StrategyIn,
+    ReadRequest, ReconcileEffect, ReconcileIn, RiskEffect, RiskIn, RiskNote, RouterEffect,
+    RouterIn, RouterNote, StrategyEffect, StrategyIn,
 };
 use crate::order::OrderView;
 use crate::reconcile::Reconciler;
@@ -119,6 +119,8 @@ pub enum Seen {
     Money(MoneyReport),
     /// An event of the session.
     Feed(FeedNote),
+    /// A booking of the gate.
+    Gate(RiskNote),
     /// A surprise of the router.
     Router(RouterNote),
     /// A pass over the account ended.
@@ -368,6 +370,8 @@ fn from_gate(effect: RiskEffect, mail: &mut VecDeque<DeskIn>, out: &mut Outbox<D
         }
         RiskEffect::Mode(report) => out.push(DeskEffect::Seen(Seen::Mode(report))),
         RiskEffect::Money(report) => out.push(DeskEffect::Seen(Seen::Money(report))),
+        RiskEffect::Explain => mail.push_back(DeskIn::Reconcile(ReconcileIn::Explain)),
+        RiskEffect::Note(note) => out.push(DeskEffect::Seen(Seen::Gate(note))),
     }
 }
 
@@ -408,6 +412,9 @@ fn from_reconciler(
         ReconcileEffect::Read(request) => out.push(DeskEffect::Read(request)),
         ReconcileEffect::Snapshot(snapshot) => {
             mail.push_back(DeskIn::Router(RouterIn::Snapshot(snapshot)));
+        }
+        ReconcileEffect::Transfers(listed) => {
+            mail.push_back(DeskIn::Risk(RiskIn::Transfers(listed)));
         }
         ReconcileEffect::Balances { asked_at, rows } => {
             mail.push_back(DeskIn::Risk(RiskIn::Balances { asked_at, rows }));

@@ -290,15 +290,20 @@ impl FillModel {
         if !is_sane {
             return None;
         }
-        match intent.side {
-            Side::Sell => Some(intent.qty.amount()),
-            Side::Buy => {
-                let rate = self.params.fee_maker_ppm.max(self.params.fee_taker_ppm);
-                let fee = to_fee_step_up(value.times_ratio(i128::from(rate.max(0)), PPM)?)?;
-                let tax = to_fee_step_up(fee.times_bps_up(self.params.tax_of_fee_bps.max(0))?)?;
-                Some(value + fee + tax)
-            }
+        match (intent.side, order.fee_in_base) {
+            (Side::Sell, false) => Some(intent.qty.amount()),
+            (Side::Sell, true) => self.with_charges(intent.qty.amount()),
+            (Side::Buy, false) => self.with_charges(value),
+            (Side::Buy, true) => Some(value),
         }
+    }
+
+    /// An amount and the most that fee and tax on it can be.
+    fn with_charges(&self, amount: Amount) -> Option<Amount> {
+        let rate = self.params.fee_maker_ppm.max(self.params.fee_taker_ppm);
+        let fee = to_fee_step_up(amount.times_ratio(i128::from(rate.max(0)), PPM)?)?;
+        let tax = to_fee_step_up(fee.times_bps_up(self.params.tax_of_fee_bps.max(0))?)?;
+        Some(amount + fee + tax)
     }
 
     /// Meets the book: takes what is shown within the limit, then rests.
@@ -360,13 +365,20 @@ impl FillModel {
         if !qty.is_positive() {
             return None;
         }
-        let (value, fee, tax) = self.charges(price, qty, role)?;
+        let fee_in_base = self.open.get(&id)?.order.fee_in_base;
+        let (value, amount) = (price.value(qty), qty.amount());
+        let (fee, tax) = self.charges(if fee_in_base { amount } else { value }, role)?;
+        let (of_base, of_quote) = if fee_in_base {
+            (fee + tax, Amount::ZERO)
+        } else {
+            (Amount::ZERO, fee + tax)
+        };
         let order = self.open.get_mut(&id)?;
         let market = self.markets.get(&order.order.intent.symbol)?;
         let (base, quote, side) = (market.base, market.quote, order.side());
         let (spent, cost, got, gain) = match side {
-            Side::Buy => (quote, value + fee + tax, base, qty.amount()),
-            Side::Sell => (base, qty.amount(), quote, value - fee - tax),
+            Side::Buy => (quote, value + of_quote, base, amount - of_base),
+            Side::Sell => (base, amount + of_base, quote, value - of_quote),
         };
         assert!(
             qty <= order.left && cost <= order.locked,
@@ -391,6 +403,7 @@ impl FillModel {
             fee,
             tax,
             at: now,
+            fee_in_base,
         };
         remember(&mut self.trades, trade.clone());
         if is_done {
@@ -399,15 +412,15 @@ impl FillModel {
         Some(trade)
     }
 
-    fn charges(&self, price: Price, qty: Qty, role: Role) -> Option<(Amount, Amount, Amount)> {
+    /// Fee and tax on what is charged for.
+    fn charges(&self, amount: Amount, role: Role) -> Option<(Amount, Amount)> {
         let rate = match role {
             Role::Maker => self.params.fee_maker_ppm,
             Role::Taker => self.params.fee_taker_ppm,
         };
-        let value = price.value(qty);
-        let fee = to_fee_step_down(value.times_ratio(i128::from(rate.max(0)), PPM)?);
+        let fee = to_fee_step_down(amount.times_ratio(i128::from(rate.max(0)), PPM)?);
         let tax = to_fee_step_down(fee.times_bps(self.params.tax_of_fee_bps.max(0))?);
-        Some((value, fee, tax))
+        Some((fee, tax))
     }
 
     fn end(&mut self, now: Timestamp, id: OrderId, status: RowStatus) {

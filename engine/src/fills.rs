@@ -80,6 +80,7 @@ mod tests {
             fee: Amount::ZERO,
             tax: Amount::ZERO,
             at: Timestamp(0),
+            fee_in_base: false,
         }
     }
 

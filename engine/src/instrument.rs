@@ -52,9 +52,6 @@ pub enum RuleError {
     /// No minimum order value is given.
     #[error("no minimum order value")]
     NoValueMin,
-    /// The fee is taken in the base currency, which the ledger of this version does not book for own orders.
-    #[error("fee is taken in the base currency")]
-    FeeInBase,
 }
 
 /// Complete rules of a pair; only these can be traded.
@@ -82,6 +79,9 @@ pub struct Instrument {
     pub price_min: Option<Price>,
     /// Largest limit price, if there is such a rule.
     pub price_max: Option<Price>,
+    /// Fee and tax are paid in the base: a purchase brings less, a sale takes more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fee_in_base: bool,
 }
 
 /// Why a price and a quantity cannot be made to fit.
@@ -107,14 +107,11 @@ impl RuleFacts {
     /// Judges the facts: complete rules, or the reason why the pair cannot be traded.
     ///
     /// # Errors
-    /// A scale that does not fit, a missing minimum, or a fee in base.
+    /// A scale that does not fit, or a missing minimum.
     pub fn instrument(&self) -> Result<Instrument, RuleError> {
         let scale_step = step_units(self.price_scale)?;
         let whole_step = if self.has_fraction { 0 } else { UNITS_PER_ONE };
         let tick = self.tick.map_or(0, Price::units);
-        if self.fee_in_base {
-            return Err(RuleError::FeeInBase);
-        }
         Ok(Instrument {
             symbol: self.symbol,
             base: self.base,
@@ -130,6 +127,7 @@ impl RuleFacts {
             qty_max: self.qty_max.filter(|q| q.is_positive()),
             price_min: self.price_min.filter(|p| p.is_positive()),
             price_max: self.price_max.filter(|p| p.is_positive()),
+            fee_in_base: self.fee_in_base,
         })
     }
 }

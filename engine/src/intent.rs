@@ -171,6 +171,9 @@ pub struct NewOrder {
     pub intent: Intent,
     /// What is held for it: quote for a buy, base for a sale.
     pub reserved: Amount,
+    /// Its trades pay fee and tax in the base, a rule of the pair.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fee_in_base: bool,
 }
 
 /// Why a cancel was asked for.

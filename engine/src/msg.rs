@@ -8,13 +8,16 @@
 //!
 //! Every enum is closed and matched by name, so that a new message shows all its places to the compiler.
 
-use crate::answer::{BalanceRow, CancelReply, OrderRow, OwnTrade, PrivateEvent, SubmitOutcome};
+use crate::answer::{
+    BalanceRow, CancelReply, OrderRow, OwnTrade, PrivateEvent, SubmitOutcome, Transfer,
+};
 use crate::approved::Approved;
 use crate::book::BookView;
 use crate::decision::Decision;
 use crate::ids::{Asset, ClientId, OrderId, Symbol};
 use crate::instrument::Instrument;
 use crate::intent::{CancelReason, Intent, NewOrder, SilentReason, StrategyKind};
+use crate::ledger::Place;
 use crate::market::MarketEvent;
 use crate::mode::{Contribution, Mode, ModeCode, Scope};
 use crate::money::{Amount, Price, Qty};
@@ -212,6 +215,17 @@ pub enum RiskIn {
         /// All assets.
         rows: Vec<BalanceRow>,
     },
+    /// Deposits and withdrawals as the exchange lists them; the balances of the same look follow.
+    Transfers(Vec<Transfer>),
+    /// An operator corrects the books.
+    Adjust {
+        /// Which asset.
+        asset: Asset,
+        /// Positive is added, negative taken off.
+        amount: Amount,
+        /// Why, in the operator's words.
+        reason: String,
+    },
     /// A pass over the whole account ended.
     Reconciled {
         /// Nothing failed and nothing is undecided.
@@ -248,6 +262,23 @@ pub enum RiskEffect {
     Mode(ModeReport),
     /// Money figures changed.
     Money(MoneyReport),
+    /// The balances differ from the books: the next look must show deposits and withdrawals too.
+    Explain,
+    /// Something to log.
+    Note(RiskNote),
+}
+
+/// Bookings worth a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RiskNote {
+    /// Coins were sold that never came in; they were opened at the price of the trade.
+    InventoryAdjusted(Asset, Amount),
+    /// A trade of this order was heard of later than it happened.
+    LateFill(OrderId, Place),
+    /// A deposit (positive) or a withdrawal was booked.
+    Transferred(Asset, Amount),
+    /// An operator's correction was booked.
+    Adjusted(Asset, Amount),
 }
 
 /// The mode and all who ask for it.
@@ -285,6 +316,8 @@ pub struct MoneyReport {
     pub exposure: Amount,
     /// Fees and tax paid since the ledger began.
     pub fees: Amount,
+    /// Fees and tax paid since the day's start; `None` before the first valuation.
+    pub fees_today: Option<Amount>,
     /// Coins per pair: symbol, quantity, mark.
     pub positions: Vec<(Symbol, Qty, Option<Price>)>,
     /// Every asset of the ledger, in full; equal to the exchange's balances once everything is settled.
@@ -393,6 +426,8 @@ pub enum ReadRequest {
     History(Symbol, Timestamp),
     /// Own trades since then.
     Trades(Timestamp),
+    /// Deposits and withdrawals since then.
+    Transfers(Timestamp),
     /// Balances of all assets.
     Balances,
 }
@@ -406,6 +441,8 @@ pub enum ReadReply {
     History(Symbol, Timestamp, Vec<OrderRow>),
     /// Own trades.
     Trades(Timestamp, Vec<OwnTrade>),
+    /// Deposits and withdrawals.
+    Transfers(Timestamp, Vec<Transfer>),
     /// Balances.
     Balances(Vec<BalanceRow>),
     /// The request failed, or its answer was cut: proves nothing.
@@ -419,6 +456,8 @@ pub enum ReconcileIn {
     Now,
     /// The router needs to see these pairs' histories, soon.
     LookUp(Vec<(Symbol, Timestamp)>),
+    /// The balances differ from the books: the next pass reads deposits and withdrawals too.
+    Explain,
     /// An answer.
     Reply(ReadReply),
 }
@@ -430,6 +469,8 @@ pub enum ReconcileEffect {
     Read(ReadRequest),
     /// Tell the router.
     Snapshot(Snapshot),
+    /// Tell the gate the deposits and withdrawals; the balances of the same pass follow.
+    Transfers(Vec<Transfer>),
     /// Tell the gate the balances.
     Balances {
         /// When the request was sent.

@@ -1,9 +1,10 @@
 //! The Reconciler: looks at the whole account, again and again, and hands on only complete looks.
 //!
 //! It decides when to look and what a look must hold; what a look means is decided by the router (orders, trades)
-//! and the gate (balances). A pass in which one request failed proves nothing and is thrown away whole.
+//! and the gate (balances). A pass in which one request failed proves nothing and is thrown away whole. Deposits and
+//! withdrawals are read only when the balances need an explanation, and a list of them that fails explains nothing.
 
-use crate::answer::{BalanceRow, OrderRow, OwnTrade};
+use crate::answer::{BalanceRow, OrderRow, OwnTrade, Transfer};
 use crate::core::{Core, Outbox};
 use crate::ids::Symbol;
 use crate::msg::{ReadReply, ReadRequest, ReconcileEffect, ReconcileIn, Snapshot};
@@ -21,6 +22,10 @@ const PASS_MS_MAX: i64 = 60_000;
 /// How far before the opening of the ledger trades are read, milliseconds: the opening is dated by our clock and
 /// trades by the exchange's, and far more than that apart the two let no order out.
 const CLOCK_MARGIN_MS: i64 = 60_000;
+/// How far transfers are read back, milliseconds: a bank and a chain stamp them long before they arrive.
+const TRANSFERS_BACK_MS: i64 = 7 * 86_400_000;
+/// Least time between two passes that are made for an explanation, milliseconds; in between it comes with the next.
+const EXPLAIN_SPACING_MS: i64 = 10_000;
 /// Pairs whose history one pass reads; the rest waits for the next pass.
 const HISTORIES_MAX: usize = 10;
 
@@ -33,6 +38,7 @@ struct Pass {
     histories: Vec<(Symbol, Timestamp, Vec<OrderRow>)>,
     trades: Vec<OwnTrade>,
     trades_since: Timestamp,
+    transfers: Option<Vec<Transfer>>,
     balances: Vec<BalanceRow>,
 }
 
@@ -54,6 +60,10 @@ pub struct Reconciler {
     owed_until: Timestamp,
     /// Somebody asked while a pass was running: what it has read may be older than the cause.
     again: bool,
+    /// The balances differ from the books.
+    explain: bool,
+    /// When transfers were last asked for.
+    explained_at: Option<Timestamp>,
 }
 
 impl Reconciler {
@@ -70,6 +80,8 @@ impl Reconciler {
             owed: BTreeSet::new(),
             owed_until: start,
             again: false,
+            explain: false,
+            explained_at: None,
         }
     }
 
@@ -94,6 +106,10 @@ impl Reconciler {
             };
             pending.insert(ReadRequest::History(symbol, since));
         }
+        if std::mem::take(&mut self.explain) {
+            self.explained_at = Some(now);
+            pending.insert(ReadRequest::Transfers(now.plus_ms(-TRANSFERS_BACK_MS)));
+        }
         for request in &pending {
             out.push(ReconcileEffect::Read(*request));
         }
@@ -106,6 +122,7 @@ impl Reconciler {
             histories: Vec::new(),
             trades: Vec::new(),
             trades_since,
+            transfers: None,
             balances: Vec::new(),
         });
     }
@@ -118,6 +135,9 @@ impl Reconciler {
             return;
         };
         match reply {
+            ReadReply::Failed(request @ ReadRequest::Transfers(_)) => {
+                pass.pending.remove(&request);
+            }
             ReadReply::Failed(request) => {
                 if pass.pending.remove(&request) {
                     self.wish_again(request);
@@ -136,6 +156,10 @@ impl Reconciler {
             ReadReply::Trades(since, trades) => {
                 pass.pending.remove(&ReadRequest::Trades(since));
                 pass.trades = trades;
+            }
+            ReadReply::Transfers(since, transfers) => {
+                pass.pending.remove(&ReadRequest::Transfers(since));
+                pass.transfers = Some(transfers);
             }
             ReadReply::Balances(rows) => {
                 pass.pending.remove(&ReadRequest::Balances);
@@ -167,6 +191,9 @@ impl Reconciler {
             trades: pass.trades,
             trades_since: pass.trades_since,
         }));
+        if let Some(transfers) = pass.transfers {
+            out.push(ReconcileEffect::Transfers(transfers));
+        }
         out.push(ReconcileEffect::Balances {
             asked_at: pass.asked_at,
             rows: pass.balances,
@@ -182,7 +209,10 @@ impl Reconciler {
         let Some(pass) = self.pass.take() else { return };
         let asked = pass.pending.iter().filter_map(|request| match request {
             ReadRequest::History(symbol, since) => Some((*symbol, *since)),
-            ReadRequest::OpenOrders | ReadRequest::Trades(_) | ReadRequest::Balances => None,
+            ReadRequest::OpenOrders
+            | ReadRequest::Trades(_)
+            | ReadRequest::Transfers(_)
+            | ReadRequest::Balances => None,
         });
         let read = pass
             .histories
@@ -190,6 +220,7 @@ impl Reconciler {
             .map(|(symbol, since, _)| (*symbol, *since));
         let again: Vec<_> = asked.chain(read).collect();
         self.want(again);
+        self.explain |= self.explained_at == Some(pass.asked_at);
         self.owed = pass.pending;
         self.owed_until = pass.asked_at.plus_ms(PASS_MS_MAX);
         self.next_at = now.plus_ms(RETRY_MS);
@@ -202,7 +233,10 @@ impl Reconciler {
     fn wish_again(&mut self, request: ReadRequest) {
         match request {
             ReadRequest::History(symbol, since) => self.want(vec![(symbol, since)]),
-            ReadRequest::OpenOrders | ReadRequest::Trades(_) | ReadRequest::Balances => {}
+            ReadRequest::OpenOrders
+            | ReadRequest::Trades(_)
+            | ReadRequest::Transfers(_)
+            | ReadRequest::Balances => {}
         }
     }
 
@@ -210,6 +244,15 @@ impl Reconciler {
         match self.pass {
             Some(_) => self.again = true,
             None => self.sooner(now),
+        }
+    }
+
+    /// The next pass reads transfers; it comes soon, unless the last such pass is a moment ago.
+    fn ask_for_transfers(&mut self, now: Timestamp) {
+        self.explain = true;
+        let is_recent = |at| now.ms_since(at) < EXPLAIN_SPACING_MS;
+        if !self.explained_at.is_some_and(is_recent) {
+            self.ask(now);
         }
     }
 
@@ -229,6 +272,7 @@ fn request_of(reply: &ReadReply) -> ReadRequest {
         ReadReply::OpenOrders(_) => ReadRequest::OpenOrders,
         ReadReply::History(symbol, since, _) => ReadRequest::History(*symbol, *since),
         ReadReply::Trades(since, _) => ReadRequest::Trades(*since),
+        ReadReply::Transfers(since, _) => ReadRequest::Transfers(*since),
         ReadReply::Balances(_) => ReadRequest::Balances,
         ReadReply::Failed(request) => *request,
     }
@@ -242,6 +286,7 @@ impl Core for Reconciler {
         match input {
             ReconcileIn::Reply(reply) => self.reply(now, reply, out),
             ReconcileIn::Now => self.ask(now),
+            ReconcileIn::Explain => self.ask_for_transfers(now),
             ReconcileIn::LookUp(symbols) => {
                 self.want(symbols);
                 self.ask(now);

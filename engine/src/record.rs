@@ -3,7 +3,7 @@
 //! Facts only; everything derivable is derived by replaying them in order. A variant is never changed once
 //! released: a new form is a new variant, and old fixtures must still replay.
 
-use crate::answer::{OwnTrade, SubmitOutcome};
+use crate::answer::{OwnTrade, SubmitOutcome, TransferId};
 use crate::decision::Decision;
 use crate::ids::{Asset, ClientId, OrderId};
 use crate::intent::{CancelReason, NewOrder};
@@ -81,7 +81,39 @@ pub enum Record {
         /// When.
         at: Timestamp,
     },
-    /// Equity at the first valuation of a UTC day, and the highest equity so far.
+    /// A deposit or a withdrawal that the balances have confirmed, booked once.
+    Transfer {
+        /// Which one.
+        id: TransferId,
+        /// What was moved.
+        asset: Asset,
+        /// Positive came in, negative went out.
+        amount: Amount,
+        /// Value of one unit in the account's quote at that moment; absent for the quote itself, and where nobody
+        /// knows it.
+        price: Option<Price>,
+        /// Equity in quote just before, for the figures that cash flows must not move; absent if it was unknown.
+        equity: Option<Amount>,
+        /// The exchange's stamp.
+        at: Timestamp,
+    },
+    /// What an operator has corrected in the books.
+    Adjustment {
+        /// Which asset.
+        asset: Asset,
+        /// Positive was added, negative taken off.
+        amount: Amount,
+        /// Value of one unit, as for a transfer.
+        price: Option<Price>,
+        /// Equity just before, as for a transfer.
+        equity: Option<Amount>,
+        /// Why, in the operator's words.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Equity at the first valuation of a UTC day, and the highest equity so far, both as if the transfers up to this
+    /// record had been there before.
     DayStart {
         /// Number of the day since 1970.
         day: i64,

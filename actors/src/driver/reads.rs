@@ -13,7 +13,7 @@ use btcturk::rest::quota::Group;
 use btcturk::rest::request::{self, Method, Request};
 use btcturk::rest::{ReadError, Reply, Rows, account, public};
 use btcturk::retry_after::retry_after_ms;
-use engine::answer::{BalanceRow, CancelReply, OrderRow, OwnTrade};
+use engine::answer::{BalanceRow, CancelReply, OrderRow, OwnTrade, Rail, Transfer};
 use engine::dice::Dice;
 use engine::ids::{OrderId, Symbol};
 use engine::instrument::RuleFacts;
@@ -222,6 +222,10 @@ impl Reads {
                 .trades(since)
                 .await
                 .map(|rows| ReadReply::Trades(since, rows)),
+            ReadRequest::Transfers(since) => self
+                .transfers(since)
+                .await
+                .map(|rows| ReadReply::Transfers(since, rows)),
             ReadRequest::Balances => self.balances().await.map(ReadReply::Balances),
         };
         reply.unwrap_or(ReadReply::Failed(asked))
@@ -329,6 +333,23 @@ impl Reads {
         let request = request::own_trades(since);
         let rows = self.get(&request, account::own_trades).await?;
         Ok(rows.rows)
+    }
+
+    /// Reads the account's deposits and withdrawals since a moment, of both rails. A row that cannot be read is left
+    /// out: it explains nothing.
+    ///
+    /// # Errors
+    /// Any [`ReadFailure`].
+    pub async fn transfers(&self, since: Timestamp) -> Result<Vec<Transfer>, ReadFailure> {
+        let crypto = request::transfers(Rail::Crypto, since);
+        let fiat = request::transfers(Rail::Fiat, since);
+        let mut rows = self
+            .get(&crypto, |reply| account::transfers(reply, Rail::Crypto))
+            .await?
+            .rows;
+        let fiat = self.get(&fiat, |reply| account::transfers(reply, Rail::Fiat));
+        rows.extend(fiat.await?.rows);
+        Ok(rows)
     }
 
     /// Reads one order; `None` if the exchange does not show it, which proves nothing about it.

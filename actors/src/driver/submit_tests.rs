@@ -76,6 +76,7 @@ fn order(seq: u64) -> NewOrder {
         ),
         intent,
         reserved: Amount::ZERO,
+        fee_in_base: false,
     }
 }
 

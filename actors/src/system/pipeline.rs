@@ -182,6 +182,7 @@ pub(super) fn risk_gate(
     let port = RiskGatePort {
         router: stage.links.router.clone(),
         strategy: stage.links.strategy.clone(),
+        reconciler: stage.links.reconciler.clone(),
         journal,
         owner: Arc::clone(&plan.owner),
         eyes: stage.eyes.clone(),

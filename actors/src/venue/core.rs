@@ -118,6 +118,8 @@ impl VenueCore {
                 ReadReply::History(symbol, since, self.history(symbol, since))
             }
             ReadRequest::Trades(since) => ReadReply::Trades(since, self.trades(since)),
+            // A simulated account has no bank.
+            ReadRequest::Transfers(since) => ReadReply::Transfers(since, Vec::new()),
             ReadRequest::Balances => ReadReply::Balances(self.model.balances()),
         }
     }

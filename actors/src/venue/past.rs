@@ -87,6 +87,25 @@ impl Fold {
             } => self.exists(*client_id, *order_id),
             Record::Fill(trade) => self.fill(trade),
             Record::Ended { client_id, .. } => self.end(*client_id),
+            Record::Transfer {
+                id,
+                asset,
+                amount,
+                price,
+                at,
+                ..
+            } => {
+                (self.ledger).book_transfer(*id, *asset, *amount, *price, *at);
+            }
+            Record::Adjustment {
+                asset,
+                amount,
+                price,
+                at,
+                ..
+            } => {
+                self.ledger.book_correction(*asset, *amount, *price, *at);
+            }
             Record::Boot { .. }
             | Record::Decided(_)
             | Record::CancelAsked { .. }

@@ -62,6 +62,7 @@ fn rules() -> Instrument {
         qty_max: Some(qty(1_000)),
         price_min: Some(price(10)),
         price_max: Some(price(1_000)),
+        fee_in_base: false,
     }
 }
 
@@ -91,6 +92,7 @@ fn order(seq: u64, side: Side, limit: i64, size: i64) -> NewOrder {
             cycle: 1,
         },
         reserved: Amount::ZERO,
+        fee_in_base: false,
     }
 }
 

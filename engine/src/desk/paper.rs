@@ -211,6 +211,7 @@ impl Paper {
             | Seen::Mode(_)
             | Seen::Money(_)
             | Seen::Feed(_)
+            | Seen::Gate(_)
             | Seen::Router(_)
             | Seen::Pass(_) => Vec::new(),
         };
@@ -234,6 +235,8 @@ impl Paper {
                 let trades = self.venue.trades_since(since).into_iter().map(listed);
                 ReadReply::Trades(since, trades.collect())
             }
+            // A paper account has no bank.
+            ReadRequest::Transfers(since) => ReadReply::Transfers(since, Vec::new()),
             ReadRequest::Balances => ReadReply::Balances(self.venue.balances()),
         }
     }

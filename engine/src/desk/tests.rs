@@ -45,6 +45,7 @@ fn rules() -> Instrument {
         qty_max: None,
         price_min: None,
         price_max: None,
+        fee_in_base: false,
     }
 }
 
@@ -184,6 +185,7 @@ impl Watch for Log {
                 | Seen::Mode(_)
                 | Seen::Feed(_)
                 | Seen::Router(_)
+                | Seen::Gate(_)
                 | Seen::Pass(_),
             ) => {}
         }
@@ -413,6 +415,7 @@ impl Diskless {
                     ReadRequest::OpenOrders => ReadReply::OpenOrders(Vec::new()),
                     ReadRequest::Trades(at) => ReadReply::Trades(at, Vec::new()),
                     ReadRequest::History(pair, at) => ReadReply::History(pair, at, Vec::new()),
+                    ReadRequest::Transfers(at) => ReadReply::Transfers(at, Vec::new()),
                     ReadRequest::Balances => ReadReply::Balances(venue().balances()),
                 };
                 self.tell(now, DeskIn::Reconcile(ReconcileIn::Reply(reply)));

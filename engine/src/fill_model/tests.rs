@@ -36,6 +36,7 @@ fn rules() -> Instrument {
         qty_max: None,
         price_min: None,
         price_max: None,
+        fee_in_base: false,
     }
 }
 
@@ -71,6 +72,7 @@ fn order(side: Side, limit: Price, size: Qty, seq: u64) -> NewOrder {
             cycle: 0,
         },
         reserved: Amount::ZERO,
+        fee_in_base: false,
     }
 }
 

@@ -1,7 +1,8 @@
 //! The exchange's balances against our books.
 //!
 //! Balances lag the fills: a snapshot is right if it equals the ledger at any moment since ten seconds before
-//! it was asked for. One miss proves nothing, a second one at least ten seconds later is drift.
+//! it was asked for. One miss proves nothing, a second one at least ten seconds later is drift, and only three over
+//! two minutes end trading for good.
 
 use crate::answer::BalanceRow;
 use crate::ids::Asset;
@@ -14,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 pub const BALANCE_LAG_MS: i64 = 10_000;
 /// Least time between the first miss and the one that counts, milliseconds.
 const DRIFT_AFTER_MS: i64 = 10_000;
+/// Misses in a row, and the time they must span, after which drift is no lag of anything, milliseconds.
+const LASTING_MISSES: u32 = 3;
+const LASTING_MS: i64 = 120_000;
 /// How long past sums are kept: the lag and the longest wait for an answer, milliseconds.
 const CUTS_KEPT_MS: i64 = 60_000;
 /// Past sums kept of one asset; beyond that the oldest goes, and a late snapshot may need a second look.
@@ -57,8 +61,8 @@ struct Shown {
     shortfall: Amount,
 }
 
-/// What a snapshot said about our books.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a snapshot said about our books, from good to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
     /// Every asset agrees.
     Agrees,
@@ -66,6 +70,28 @@ pub(crate) enum Verdict {
     Differs,
     /// Something keeps differing.
     Drift,
+    /// Something has differed in so many looks over so long a time that no lag explains it.
+    LastingDrift,
+}
+
+/// Looks in a row in which an asset differed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Missed {
+    since: Timestamp,
+    count: u32,
+}
+
+impl Missed {
+    fn verdict(self, asked_at: Timestamp) -> Verdict {
+        let age_ms = asked_at.ms_since(self.since);
+        if age_ms >= LASTING_MS && self.count >= LASTING_MISSES {
+            Verdict::LastingDrift
+        } else if age_ms >= DRIFT_AFTER_MS {
+            Verdict::Drift
+        } else {
+            Verdict::Differs
+        }
+    }
 }
 
 /// The account as the exchange shows it.
@@ -75,7 +101,7 @@ pub(crate) struct AccountTruth {
     ledger: BTreeMap<Asset, Cuts>,
     held: BTreeMap<Asset, Cuts>,
     shown: BTreeMap<Asset, Shown>,
-    missed_since: BTreeMap<Asset, Timestamp>,
+    missed: BTreeMap<Asset, Missed>,
 }
 
 impl AccountTruth {
@@ -97,33 +123,41 @@ impl AccountTruth {
         }
     }
 
-    /// Judges a snapshot that was asked for at `asked_at`; one that is older than the last is ignored.
+    /// Judges a snapshot that was asked for at `asked_at`; one that is older than the last is ignored. An `excused`
+    /// asset differs for a known reason: it is not held against anybody.
     pub(crate) fn judge(
         &mut self,
         asked_at: Timestamp,
         rows: &[BalanceRow],
+        excused: &BTreeSet<Asset>,
         ledger: &Ledger,
     ) -> Option<Verdict> {
-        if self.read_at.is_some_and(|last| asked_at < last) {
+        if self.is_old(asked_at) {
             return None;
         }
         self.read_at = Some(asked_at);
-        let mut is_drift = false;
+        let mut worst = Verdict::Agrees;
         for (asset, row) in all_assets(rows, ledger) {
             let agrees = self.agrees(asset, row.total(), asked_at, ledger);
             self.show(asset, &row, agrees, asked_at, ledger);
-            if agrees {
-                self.missed_since.remove(&asset);
-            } else {
-                let first = *self.missed_since.entry(asset).or_insert(asked_at);
-                is_drift |= asked_at.ms_since(first) >= DRIFT_AFTER_MS;
+            if agrees || excused.contains(&asset) {
+                self.missed.remove(&asset);
+                continue;
             }
+            let first = Missed {
+                since: asked_at,
+                count: 0,
+            };
+            let missed = self.missed.entry(asset).or_insert(first);
+            missed.count = missed.count.saturating_add(1);
+            worst = worst.max(missed.verdict(asked_at));
         }
-        Some(match (is_drift, self.missed_since.is_empty()) {
-            (true, _) => Verdict::Drift,
-            (false, true) => Verdict::Agrees,
-            (false, false) => Verdict::Differs,
-        })
+        Some(worst)
+    }
+
+    /// Returns whether a younger snapshot has been judged.
+    pub(crate) fn is_old(&self, asked_at: Timestamp) -> bool {
+        self.read_at.is_some_and(|last| asked_at < last)
     }
 
     /// Returns what is free to use of an asset: the books, less what the exchange does not show or holds for others.
@@ -132,7 +166,14 @@ impl AccountTruth {
         ledger.balance(asset) - shown.shortfall - shown.foreign_locked - held
     }
 
-    fn agrees(&self, asset: Asset, total: Amount, asked_at: Timestamp, ledger: &Ledger) -> bool {
+    /// Returns whether a sum shown at `asked_at` is one that the ledger had in the lag before it, or has by now.
+    pub(crate) fn agrees(
+        &self,
+        asset: Asset,
+        total: Amount,
+        asked_at: Timestamp,
+        ledger: &Ledger,
+    ) -> bool {
         let tolerance = tolerance(asset, ledger);
         let from = asked_at.plus_ms(-BALANCE_LAG_MS);
         let past = self
@@ -180,7 +221,7 @@ pub(crate) fn matches_books(rows: &[BalanceRow], ledger: &Ledger) -> bool {
 }
 
 /// Rows of every asset that either side knows; one that the exchange does not list counts as zero there.
-fn all_assets(rows: &[BalanceRow], ledger: &Ledger) -> Vec<(Asset, BalanceRow)> {
+pub(crate) fn all_assets(rows: &[BalanceRow], ledger: &Ledger) -> Vec<(Asset, BalanceRow)> {
     let listed: BTreeSet<Asset> = rows.iter().map(|row| row.asset).collect();
     let missing = ledger
         .assets()

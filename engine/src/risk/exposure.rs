@@ -100,9 +100,14 @@ impl RiskGate {
         })
     }
 
+    /// Fees and tax paid since the ledger began.
+    pub(super) fn costs(&self) -> Amount {
+        self.ledger.fees() + self.ledger.tax()
+    }
+
     pub(super) fn value(&mut self, now: Timestamp, out: &mut Outbox<RiskEffect>) {
         if let Some(equity) = self.equity()
-            && let Some(record) = self.loss.value(now, equity)
+            && let Some(record) = self.loss.value(now, equity, self.costs())
         {
             out.push(RiskEffect::Persist(record));
         }
@@ -111,7 +116,7 @@ impl RiskGate {
     pub(super) fn note_account(&mut self, now: Timestamp) {
         let sales = self.pairs.iter().filter_map(|(symbol, pair)| {
             let rules = pair.rules.as_ref()?;
-            Some((rules.base, self.orders.selling(*symbol).amount()))
+            Some((rules.base, self.orders.coins_held(*symbol)))
         });
         let held: BTreeMap<Asset, Amount> = sales
             .chain([(self.settings.quote, self.orders.quote_held())])

@@ -52,6 +52,15 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Returns the largest amount whose worst cost is at most `total`, a unit or two less at times; `None` on overflow.
+    pub fn without_cost(&self, total: Amount) -> Option<Amount> {
+        let per_fee = BPS_PER_ONE.checked_add(self.tax_bps_of_fee)?;
+        let charged = self.fee_bps_taker.checked_mul(per_fee)?;
+        let whole = i128::from(BPS_PER_ONE) * i128::from(BPS_PER_ONE);
+        let kept = total.times_ratio(whole, whole + i128::from(charged))?;
+        Some(kept - Amount::from_units(1))
+    }
+
     /// Returns the worst cost of buying for `value`: `value x (1 + fee x (1 + tax))`, rounded up; `None` on overflow.
     pub fn worst_cost(&self, value: Amount) -> Option<Amount> {
         let per_fee = BPS_PER_ONE.checked_add(self.tax_bps_of_fee)?;

@@ -17,23 +17,24 @@ mod report;
 mod reserve;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 pub use account::BALANCE_LAG_MS;
 pub use deny::{Denial, DenyCode};
 pub use limits::{IdSource, Limits, RiskSettings, Venue};
 
-use crate::answer::{BalanceRow, OwnTrade};
+use crate::answer::{BalanceRow, OwnTrade, Transfer};
 use crate::approved::Approved;
 use crate::core::{Core, Outbox};
 use crate::decision::{BookSeen, Decision};
 use crate::ids::{Asset, ClientId, Symbol};
 use crate::instrument::Instrument;
 use crate::intent::{Intent, NewOrder};
-use crate::ledger::Ledger;
+use crate::ledger::{Booked, Ledger, Place};
 use crate::market::Side;
 use crate::mode::{Mode, ModeBoard, ModeCode, Scope};
 use crate::money::{Amount, Qty};
-use crate::msg::{RiskEffect, RiskIn};
+use crate::msg::{RiskEffect, RiskIn, RiskNote};
 use crate::order::{OrderState, OrderView};
 use crate::risk::account::{AccountTruth, Verdict};
 use crate::risk::checks::Fit;
@@ -60,6 +61,10 @@ pub struct RiskGate {
     closed_at: BTreeMap<Asset, Timestamp>,
     is_reconciled: bool,
     pending: Option<PendingOpening>,
+    /// When the balances were read that the books were opened with.
+    opened_at: Option<Timestamp>,
+    /// Transfers that the exchange lists, for the balances that come behind them.
+    listed: Vec<Transfer>,
     is_desk_due: bool,
     is_mode_due: bool,
     is_money_due: bool,
@@ -89,6 +94,8 @@ impl RiskGate {
             closed_at: BTreeMap::new(),
             is_reconciled: false,
             pending: None,
+            opened_at: None,
+            listed: Vec::new(),
             is_desk_due: true,
             is_mode_due: true,
             is_money_due: true,
@@ -162,6 +169,9 @@ impl RiskGate {
             client_id: self.settings.ids.next_id(),
             intent: fit.intent,
             reserved: fit.reserved,
+            fee_in_base: self
+                .rules(fit.intent.symbol)
+                .is_some_and(|rules| rules.fee_in_base),
         };
         let decision = self.evidence(now, order.client_id, wanted, &fit);
         out.push(RiskEffect::Decided(Box::new(decision)));
@@ -250,13 +260,32 @@ impl RiskGate {
         self.is_desk_due |= self.orders.put(view);
     }
 
-    fn book(&mut self, trade: &OwnTrade) {
-        self.ledger.book_trade(trade);
+    /// Books a trade; the day's base is what was there before it.
+    fn on_fill(&mut self, now: Timestamp, trade: &OwnTrade, out: &mut Outbox<RiskEffect>) {
+        self.value(now, out);
+        let booked = self.book(trade);
+        if booked.adjusted.is_positive() {
+            out.push(RiskEffect::Note(RiskNote::InventoryAdjusted(
+                trade.base,
+                booked.adjusted,
+            )));
+        }
+        if booked.place != Place::Last {
+            out.push(RiskEffect::Note(RiskNote::LateFill(
+                trade.order_id,
+                booked.place,
+            )));
+        }
+    }
+
+    fn book(&mut self, trade: &OwnTrade) -> Booked {
+        let booked = self.ledger.book_trade(trade);
         let is_closed = self.ledger.position(trade.base) == Amount::ZERO;
         if trade.side == Side::Sell && is_closed {
             self.closed_at.insert(trade.base, trade.at);
         }
         self.is_desk_due = true;
+        booked
     }
 
     fn on_balances(
@@ -271,11 +300,23 @@ impl RiskGate {
         if !self.ledger.is_opened(self.settings.quote) {
             return self.plan_opening(now, asked_at, rows, out);
         }
+        if self.account.is_old(asked_at) {
+            return;
+        }
+        let excused = self.explain(now, asked_at, &rows, out);
         let code = ModeCode::BalanceDrift;
-        match self.account.judge(asked_at, &rows, &self.ledger) {
-            Some(Verdict::Drift) => self.raise(now, code, Scope::Global, Mode::ObserveOnly),
+        match self.account.judge(asked_at, &rows, &excused, &self.ledger) {
             Some(Verdict::Agrees) => self.clear(code, Scope::Global),
-            Some(Verdict::Differs) | None => {}
+            Some(Verdict::Differs) => out.push(RiskEffect::Explain),
+            Some(Verdict::Drift) => {
+                self.raise(now, code, Scope::Global, Mode::ObserveOnly);
+                out.push(RiskEffect::Explain);
+            }
+            Some(Verdict::LastingDrift) => {
+                self.raise(now, code, Scope::Global, Mode::KillSwitch);
+                out.push(RiskEffect::Explain);
+            }
+            None => {}
         }
     }
 
@@ -324,7 +365,13 @@ impl Core for RiskGate {
             RiskIn::Intent(intent) => self.decide(now, intent, out),
             RiskIn::Cancel(id, reason) => out.push(RiskEffect::Cancel(id, reason)),
             RiskIn::Order(view) => self.on_order(view),
-            RiskIn::Fill(trade) => self.book(&trade),
+            RiskIn::Fill(trade) => self.on_fill(now, &trade, out),
+            RiskIn::Transfers(listed) => self.listed = listed,
+            RiskIn::Adjust {
+                asset,
+                amount,
+                reason,
+            } => self.adjust(now, asset, amount, reason, out),
             RiskIn::Balances { asked_at, rows } => self.on_balances(now, asked_at, rows, out),
             RiskIn::Reconciled { clean } => self.on_reconciled(clean),
             RiskIn::Rules(rules) => self.on_rules(rules),

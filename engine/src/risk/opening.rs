@@ -12,6 +12,7 @@ use crate::money::{Amount, Price};
 use crate::msg::RiskEffect;
 use crate::record::Record;
 use crate::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// Longest wait for marks and rules after the first balances, milliseconds.
 const OPENING_WAIT_MS: i64 = 30_000;
@@ -85,8 +86,9 @@ impl RiskGate {
             }));
         }
         self.note_account(now);
-        self.account
-            .judge(pending.asked_at, &pending.rows, &self.ledger);
+        self.opened_at = self.opened_at.or(Some(pending.asked_at));
+        let excused = BTreeSet::new();
+        (self.account).judge(pending.asked_at, &pending.rows, &excused, &self.ledger);
         self.is_desk_due = true;
     }
 
@@ -98,7 +100,7 @@ impl RiskGate {
         })
     }
 
-    fn mark_of(&self, base: Asset) -> Option<Price> {
+    pub(crate) fn mark_of(&self, base: Asset) -> Option<Price> {
         let is_of_base = |rules: &crate::instrument::Instrument| {
             rules.base == base && rules.quote == self.settings.quote
         };

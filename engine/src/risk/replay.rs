@@ -3,6 +3,7 @@
 //! An order whose end is not on record holds its worst case again; one whose answer is not on record is unknown.
 
 use super::RiskGate;
+use super::transfers::Flow;
 use crate::answer::{OwnTrade, SubmitOutcome, UnknownCause};
 use crate::ids::{ClientId, OrderId};
 use crate::mode::{Mode, ModeCode, Scope};
@@ -44,9 +45,46 @@ impl RiskGate {
                 price,
                 at,
             } => {
+                self.opened_at = self.opened_at.or(Some(*at));
                 self.ledger.book_opening(*asset, *amount, *price, *at);
             }
-            Record::DayStart { day, equity, peak } => self.loss.replay(*day, *equity, *peak),
+            Record::Transfer {
+                id,
+                asset,
+                amount,
+                price,
+                equity,
+                at,
+            } => {
+                let flow = Flow {
+                    asset: *asset,
+                    amount: *amount,
+                    price: *price,
+                    equity: *equity,
+                    at: *at,
+                };
+                self.book_flow(Some(*id), flow);
+            }
+            Record::Adjustment {
+                asset,
+                amount,
+                price,
+                equity,
+                at,
+                ..
+            } => {
+                let flow = Flow {
+                    asset: *asset,
+                    amount: *amount,
+                    price: *price,
+                    equity: *equity,
+                    at: *at,
+                };
+                self.book_flow(None, flow);
+            }
+            Record::DayStart { day, equity, peak } => {
+                self.loss.replay(*day, *equity, *peak, self.costs());
+            }
             Record::SafeMode { on: true, at } => {
                 self.raise(
                     *at,

@@ -88,7 +88,8 @@ impl RiskGate {
             exposure: self
                 .gross_exposure()
                 .unwrap_or_else(|| self.known_exposure()),
-            fees: self.ledger.fees() + self.ledger.tax(),
+            fees: self.costs(),
+            fees_today: self.loss.day_costs(self.costs()),
             positions: self
                 .pairs
                 .keys()

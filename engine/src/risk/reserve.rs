@@ -68,6 +68,13 @@ impl Orders {
             .sum()
     }
 
+    /// Returns the coins of a pair that own sales hold, charges in coins included.
+    pub(crate) fn coins_held(&self, symbol: Symbol) -> Amount {
+        self.side_of(symbol, Side::Sell)
+            .map(|view| held(view, view.remaining().amount()))
+            .sum()
+    }
+
     /// Returns what own buys of a pair may still be worth at their limit prices, fees aside.
     pub(crate) fn buying(&self, symbol: Symbol) -> Amount {
         self.side_of(symbol, Side::Buy).map(open_value).sum()
@@ -86,11 +93,15 @@ fn open_value(view: &OrderView) -> Amount {
     view.order.intent.limit.value(view.remaining())
 }
 
-/// The unfilled share of the reservation, rounded up, and never less than the open value: an adopted order
-/// brings no reservation of its own.
 fn quote_held(view: &OrderView) -> Amount {
+    held(view, open_value(view))
+}
+
+/// The unfilled share of the reservation, rounded up, and never less than what is open: an adopted order brings no
+/// reservation of its own.
+fn held(view: &OrderView, open: Amount) -> Amount {
     let (left, all) = (view.remaining().units(), view.order.intent.qty.units());
     let share = (-view.order.reserved).times_ratio(i128::from(left), i128::from(all));
     let held = share.map_or(view.order.reserved, |negative| -negative);
-    held.max(open_value(view))
+    held.max(open)
 }

@@ -111,6 +111,10 @@ impl OrderRouter {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
+        let trade = OwnTrade {
+            fee_in_base: entry.view.order.fee_in_base,
+            ..trade
+        };
         let fits = entry
             .view
             .filled

@@ -60,6 +60,8 @@ impl OrderRouter {
             Record::Boot { .. }
             | Record::Decided(_)
             | Record::DayStart { .. }
+            | Record::Transfer { .. }
+            | Record::Adjustment { .. }
             | Record::SafeMode { .. }
             | Record::Audit { .. }
             | Record::Stop { .. } => {}

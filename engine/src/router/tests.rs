@@ -53,6 +53,7 @@ fn order(seq: u64, at: i64) -> NewOrder {
         client_id: cid(seq),
         intent,
         reserved: Amount::from_units(1_000),
+        fee_in_base: false,
     }
 }
 
@@ -190,6 +191,7 @@ fn trade(source: TradeSource, id: i64, order_id: i64, units: i64) -> OwnTrade {
         fee: Amount::ZERO,
         tax: Amount::ZERO,
         at: ms(1),
+        fee_in_base: false,
     }
 }
 

@@ -103,6 +103,7 @@ impl TradeText<'_> {
             fee: -amount(self.fee, "fee")?,
             tax: -amount(self.tax, "tax")?,
             at: Timestamp::from_ms(self.at_ms),
+            fee_in_base: false,
         })
     }
 

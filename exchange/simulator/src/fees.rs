@@ -1,12 +1,14 @@
 //! Fee, tax and reservation, in integers.
 //!
-//! Fee and tax are charged in quote, each rounded down to eight decimals (docs/EXCHANGE.md 6.2). The rule is
+//! Fee and tax are charged in quote, or in base if the pair says so, each rounded down to eight decimals (docs/EXCHANGE.md 6.2). The rule is
 //! documented as price x quantity x (1 + taker fee); what is locked here also covers the tax, so that a fill can
 //! always be paid.
 
 use crate::ledger::Charges;
+use crate::market::pair::Pair;
 use crate::profile::Profile;
-use engine::money::Amount;
+use engine::market::Side;
+use engine::money::{Amount, Price, Qty};
 
 /// Parts in the whole of a rate.
 const PPM: i128 = 1_000_000;
@@ -50,6 +52,17 @@ impl Fees {
         Charges {
             fee,
             tax: share_rounded_down(fee, self.tax_ppm),
+        }
+    }
+
+    /// Returns what an order over `qty` must hold: quote for a purchase, base for a sale, so that every charge that is
+    /// paid in it can be paid.
+    pub fn held(&self, pair: &Pair, side: Side, price: Price, qty: Qty) -> Amount {
+        match (side, pair.fee_in_base) {
+            (Side::Buy, false) => self.reservation(price.value(qty)),
+            (Side::Buy, true) => price.value(qty),
+            (Side::Sell, false) => qty.amount(),
+            (Side::Sell, true) => self.reservation(qty.amount()),
         }
     }
 

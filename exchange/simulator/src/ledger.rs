@@ -1,7 +1,7 @@
 //! Who holds what: free and locked per account and asset, the crowd's side, and what the exchange took.
 //!
-//! Every movement is exact, and every asset is conserved: accounts, crowd, fees and tax add up to the same sum for
-//! ever (C-63). An account's free and locked parts are never negative; a movement that would do so is a fault of ours.
+//! Every movement is exact, and every asset is conserved: accounts, crowd, fees, tax and the world outside add up to
+//! the same sum for ever (C-63). An account's free and locked parts are never negative; a movement that would do so is a fault of ours.
 
 use engine::ids::Asset;
 use engine::money::Amount;
@@ -69,6 +69,8 @@ pub struct Ledger {
     purses: Vec<Purse>,
     crowd: BTreeMap<Asset, Amount>,
     collected: BTreeMap<Asset, Charges>,
+    /// What the world outside has given up, less what it got.
+    outside: BTreeMap<Asset, Amount>,
 }
 
 impl Ledger {
@@ -110,7 +112,7 @@ impl Ledger {
         self.collected.get(&asset).copied().unwrap_or_default()
     }
 
-    /// Returns the sum over accounts, crowd, fees and tax; constant for ever (C-63).
+    /// Returns the sum over accounts, crowd, fees, tax and outside; constant for ever (C-63).
     pub fn sum(&self, asset: Asset) -> Amount {
         let accounts: Amount = self
             .purses
@@ -119,7 +121,8 @@ impl Ledger {
             .map(Balance::total)
             .sum();
         let crowd = self.crowd.get(&asset).copied().unwrap_or_default();
-        accounts + crowd + self.collected(asset).total()
+        let outside = self.outside.get(&asset).copied().unwrap_or_default();
+        accounts + crowd + self.collected(asset).total() + outside
     }
 
     /// Moves free money into the locked part; says whether enough could be spent.
@@ -165,6 +168,22 @@ impl Ledger {
             held.free += amount;
             held.unsettled += amount;
         });
+    }
+
+    /// Moves money in from outside, or out if `amount` is negative; says whether so much could be spent.
+    pub fn move_in(
+        &mut self,
+        now: Timestamp,
+        account: AccountIndex,
+        asset: Asset,
+        amount: Amount,
+    ) -> bool {
+        if -amount > self.balance(account, asset).spendable() {
+            return false;
+        }
+        *self.outside.entry(asset).or_default() += -amount;
+        self.change(now, account, asset, |held| held.free += amount);
+        true
     }
 
     /// Lets credited money be spent.

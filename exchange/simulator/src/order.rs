@@ -181,7 +181,7 @@ pub struct Fill {
     pub qty: Qty,
     /// Maker or taker.
     pub role: Role,
-    /// Fee and tax, positive, in quote.
+    /// Fee and tax, positive, in quote or in base as the pair says.
     pub charges: Charges,
     /// When.
     pub at: Timestamp,

@@ -113,6 +113,7 @@ impl Story {
             | Observed::Silent(..)
             | Observed::Denied(_)
             | Observed::Order(_)
+            | Observed::Gate(_)
             | Observed::Router(_)
             | Observed::SubmitAnswered(..)
             | Observed::SubmitTook(..)

@@ -153,6 +153,7 @@ impl Tally {
             Seen::Book(BookView::Untrusted { .. })
             | Seen::Money(_)
             | Seen::Feed(_)
+            | Seen::Gate(_)
             | Seen::Router(_)
             | Seen::Pass(_) => {}
         }

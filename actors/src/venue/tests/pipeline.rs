@@ -185,6 +185,7 @@ impl Life {
                 | Seen::Fill(_)
                 | Seen::Money(_)
                 | Seen::Feed(_)
+                | Seen::Gate(_)
                 | Seen::Router(_)
                 | Seen::Pass(_),
             ) => {}

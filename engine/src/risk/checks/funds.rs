@@ -1,6 +1,6 @@
 //! Checks 19 and 22 to 27: coins, losses, exposure, cash, and the reservation itself.
 
-use super::{Case, Verdict, refuse};
+use super::{Case, Refused, Verdict, market, refuse};
 use crate::decision::{Check, Found};
 use crate::market::Side;
 use crate::money::Amount;
@@ -11,12 +11,21 @@ pub(super) fn inventory(case: &mut Case<'_>) -> Verdict {
     if case.intent.side == Side::Buy {
         return Ok(());
     }
-    let (gate, symbol, wanted) = (case.gate, case.intent.symbol, case.intent.qty.amount());
-    let selling = gate.orders.selling(symbol).amount();
+    let (gate, symbol) = (case.gate, case.intent.symbol);
+    let selling = gate.orders.coins_held(symbol);
     // Never more than the books say: the exchange's view only takes away.
     let free = gate.rules(symbol).map_or(Amount::ZERO, |rules| {
         gate.account.free(rules.base, &gate.ledger, selling)
     });
+    if coins_taken(case)? > free && takes_charges(case) {
+        // All that is held can still be sold: less, so that the charges are covered.
+        case.intent.qty = (gate.settings.limits.without_cost(free))
+            .and_then(Amount::to_qty)
+            .unwrap_or_default()
+            .min(case.intent.qty);
+        market::grid(case)?;
+    }
+    let wanted = coins_taken(case)?;
     if wanted > free {
         return refuse(DenyCode::SpotSellRequiresInventory, wanted, free);
     }
@@ -152,8 +161,24 @@ pub(super) fn exchange_cash(case: &mut Case<'_>) -> Verdict {
 pub(super) fn reserve(case: &mut Case<'_>) -> Verdict {
     case.reserved = match case.intent.side {
         Side::Buy => case.cost()?,
-        Side::Sell => case.intent.qty.amount(),
+        Side::Sell => coins_taken(case)?,
     };
     case.note(Check::Reserve, Found::Holds);
     Ok(())
+}
+
+/// The pair pays fee and tax in the base.
+fn takes_charges(case: &Case<'_>) -> bool {
+    let rules = case.gate.rules(case.intent.symbol);
+    rules.is_some_and(|rules| rules.fee_in_base)
+}
+
+/// What a sale takes out of the coins in the worst case.
+fn coins_taken(case: &Case<'_>) -> Result<Amount, Refused> {
+    let amount = case.intent.qty.amount();
+    if takes_charges(case) {
+        case.worst(amount)
+    } else {
+        Ok(amount)
+    }
 }

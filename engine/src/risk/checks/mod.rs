@@ -128,10 +128,15 @@ impl Case<'_> {
 
     /// What a buy takes out of cash in the worst case.
     fn cost(&self) -> Result<Amount, Refused> {
-        let cost = self.gate.settings.limits.worst_cost(self.value());
+        self.worst(self.value())
+    }
+
+    /// An amount and the charges on it in the worst case.
+    fn worst(&self, amount: Amount) -> Result<Amount, Refused> {
+        let cost = self.gate.settings.limits.worst_cost(amount);
         cost.ok_or_else(|| Refused {
             code: DenyCode::Arithmetic,
-            seen: format!("cost of {}", self.value()),
+            seen: format!("cost of {amount}"),
             allowed: "a number that fits".to_owned(),
         })
     }

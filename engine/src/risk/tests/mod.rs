@@ -444,6 +444,7 @@ impl Bench {
             fee: amount(after(words, "fee").unwrap_or("0")),
             tax: amount(after(words, "tax").unwrap_or("0")),
             at: self.now,
+            fee_in_base: false,
         }
     }
 

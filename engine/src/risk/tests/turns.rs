@@ -326,6 +326,7 @@ fn answers_and_ends_on_record_are_not_forgotten() {
         fee: Amount::ZERO,
         tax: Amount::ZERO,
         at,
+        fee_in_base: false,
     };
     use crate::answer::{NotSent, SubmitOutcome};
     let next = restarted(

@@ -38,6 +38,7 @@ fn rules(pair: Symbol) -> Instrument {
         qty_max: None,
         price_min: None,
         price_max: None,
+        fee_in_base: false,
     }
 }
 
@@ -176,6 +177,7 @@ impl Bench {
                 client_id,
                 intent,
                 reserved: Amount::ZERO,
+                fee_in_base: false,
             },
             state: OrderState::Open,
             order_id: None,

@@ -7,9 +7,11 @@ use super::public::each;
 use super::reply::{ReadError, Reply, Rows};
 use crate::fields::{self, FieldError, TradeText};
 use crate::wire;
-use engine::answer::{BalanceRow, OrderRow, OwnTrade, RowStatus, TradeSource};
+use engine::answer::{
+    BalanceRow, OrderRow, OwnTrade, Rail, RowStatus, TradeSource, Transfer, TransferId,
+};
 use engine::ids::OrderId;
-use engine::money::Price;
+use engine::money::{Amount, Price};
 use engine::time::Timestamp;
 use serde_json::value::RawValue;
 
@@ -59,6 +61,43 @@ pub fn order(reply: &Reply<'_>) -> Result<Option<OrderRow>, ReadError> {
 pub fn own_trades(reply: &Reply<'_>) -> Result<Rows<OwnTrade>, ReadError> {
     let rows: Vec<wire::AccountTrade> = reply.data()?;
     all(rows.iter(), own_trade)
+}
+
+/// Reads the deposits and withdrawals of one rail. They are no evidence but an explanation, so a row that cannot be
+/// read hides no other: it is reported by itself and explains nothing.
+///
+/// # Errors
+/// Any [`ReadError`].
+pub fn transfers(reply: &Reply<'_>, rail: Rail) -> Result<Rows<Transfer>, ReadError> {
+    let rows: Vec<Box<RawValue>> = reply.data()?;
+    Ok(match rail {
+        Rail::Crypto => each(&rows, |row| transfer(row, Rail::Crypto)),
+        Rail::Fiat => each(&rows, |row| transfer(row, Rail::Fiat)),
+    })
+}
+
+/// The word gives the direction, as it does for trades; signs of fee and tax are those of what is paid.
+fn transfer(row: &wire::AccountTransfer, rail: Rail) -> Result<Transfer, FieldError> {
+    let moved = fields::amount(&row.amount, "amount")?.abs();
+    let is_in = match row.balance_type.as_str() {
+        word if word.eq_ignore_ascii_case("deposit") => true,
+        word if word.eq_ignore_ascii_case("withdrawal") => false,
+        _ => return Err(FieldError("balanceType")),
+    };
+    let charge = |digits: &Option<wire::Digits>, name| match digits {
+        Some(digits) => fields::amount(digits, name).map(Amount::abs),
+        None => Ok(Amount::ZERO),
+    };
+    Ok(Transfer {
+        id: TransferId {
+            rail,
+            number: row.id.value(),
+        },
+        asset: fields::asset(&row.currency_symbol)?,
+        amount: if is_in { moved } else { -moved },
+        charges: charge(&row.fee, "fee")? + charge(&row.tax, "tax")?,
+        at: Timestamp::from_ms(row.timestamp.ms()),
+    })
 }
 
 fn orders<'a>(rows: impl Iterator<Item = &'a wire::Order>) -> Result<Rows<OrderRow>, ReadError> {

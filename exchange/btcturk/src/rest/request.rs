@@ -4,6 +4,7 @@
 
 use super::quota::Group;
 use crate::wire;
+use engine::answer::Rail;
 use engine::ids::{OrderId, Symbol};
 use engine::market::Side;
 use engine::money::{Price, Qty};
@@ -152,6 +153,17 @@ pub fn own_trades_of(order: OrderId) -> Request {
     Request::get(Group::OwnTrades, "/api/v1/users/transactions/trade", query)
 }
 
+/// Asks for the account's deposits and withdrawals on one rail since a moment; `startDate` is in milliseconds
+/// (docs/EXCHANGE.md 5.7).
+pub fn transfers(rail: Rail, since: Timestamp) -> Request {
+    let path = match rail {
+        Rail::Crypto => "/api/v1/users/transactions/crypto",
+        Rail::Fiat => "/api/v1/users/transactions/fiat",
+    };
+    let query = vec![("startDate", since.ms().to_string())];
+    Request::get(Group::Transfers, path, query)
+}
+
 /// Asks for one order.
 pub fn order(id: OrderId) -> Request {
     Request::get(Group::OrderGet, format!("/api/v1/order/{id}"), Vec::new())
@@ -254,6 +266,18 @@ mod tests {
             own_trades_of(OrderId(7)),
             Method::Get,
             "/api/v1/users/transactions/trade?orderId=7",
+            true,
+        );
+        check(
+            transfers(Rail::Crypto, since),
+            Method::Get,
+            "/api/v1/users/transactions/crypto?startDate=1700000000999",
+            true,
+        );
+        check(
+            transfers(Rail::Fiat, since),
+            Method::Get,
+            "/api/v1/users/transactions/fiat?startDate=1700000000999",
             true,
         );
         check(order(OrderId(7)), Method::Get, "/api/v1/order/7", true);

@@ -23,7 +23,9 @@ mod exchange;
 
 mod account;
 
-pub use account::{AccountTrade, Balance, OpenOrders, Order, OrderAnswer, OrderRequest};
+pub use account::{
+    AccountTrade, AccountTransfer, Balance, OpenOrders, Order, OrderAnswer, OrderRequest,
+};
 pub use book::{
     BookDifference, BookSnapshot, CHANGE_CHANGED, CHANGE_ENTERED, CHANGE_LEFT, Level,
     LevelDifference,

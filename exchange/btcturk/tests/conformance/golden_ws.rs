@@ -215,6 +215,7 @@ fn golden_sell_trade_reduces_position_and_books_fee_and_tax() {
         fee: amount("6.37625"),
         tax: amount("1.27525"),
         at: Timestamp::from_ms(1_760_000_000_400),
+        fee_in_base: false,
     };
     assert_eq!(sell, expected);
 }

@@ -79,15 +79,17 @@ impl Exchange {
         }
     }
 
-    /// What an order holds: quote with fee and tax for a buy, base for a sell.
+    /// What an order holds: quote for a buy, base for a sell, with fee and tax where they are paid.
     fn reservation(&self, judged: &Judged) -> (Asset, Amount) {
         let pair = &self.pairs[judged.pair.0];
         match (judged.side, judged.size) {
             (_, Size::Quote(budget)) => (pair.quote, budget),
-            (Side::Buy, Size::Base(qty)) => {
-                (pair.quote, self.fees.reservation(judged.price.value(qty)))
+            (side @ Side::Buy, Size::Base(qty)) => {
+                (pair.quote, self.fees.held(pair, side, judged.price, qty))
             }
-            (Side::Sell, Size::Base(qty)) => (pair.base, qty.amount()),
+            (side @ Side::Sell, Size::Base(qty)) => {
+                (pair.base, self.fees.held(pair, side, judged.price, qty))
+            }
         }
     }
 

@@ -204,7 +204,12 @@ impl Exchange {
         role: Role,
         number: TradeId,
     ) {
-        let charges = self.fees.charges(trade.price.value(trade.qty), role);
+        let charged = if self.pairs[trade.pair.0].fee_in_base {
+            trade.qty.amount()
+        } else {
+            trade.price.value(trade.qty)
+        };
+        let charges = self.fees.charges(charged, role);
         let stream_id = if self.profile.trade_ids_equal {
             number
         } else {
@@ -235,16 +240,15 @@ impl Exchange {
     /// Pays out of what the order holds and credits what it brought.
     fn move_money(&mut self, fill: &Fill) {
         let (base, quote) = self.assets(fill.pair);
-        let value = fill.price.value(fill.qty);
+        let (value, amount) = (fill.price.value(fill.qty), fill.qty.amount());
+        let (charged, of_base, of_quote) = if self.pairs[fill.pair.0].fee_in_base {
+            (base, fill.charges.total(), Amount::ZERO)
+        } else {
+            (quote, Amount::ZERO, fill.charges.total())
+        };
         let (given, gained) = match fill.side {
-            Side::Buy => (
-                (quote, value + fill.charges.total()),
-                (base, fill.qty.amount()),
-            ),
-            Side::Sell => (
-                (base, fill.qty.amount()),
-                (quote, value - fill.charges.total()),
-            ),
+            Side::Buy => ((quote, value + of_quote), (base, amount - of_base)),
+            Side::Sell => ((base, amount + of_base), (quote, value - of_quote)),
         };
         let order = self
             .orders
@@ -259,7 +263,7 @@ impl Exchange {
             .pay_locked(self.now, fill.account, given.0, given.1);
         self.ledger
             .credit(self.now, fill.account, gained.0, gained.1);
-        self.ledger.collect(quote, fill.charges);
+        self.ledger.collect(charged, fill.charges);
         let wait = self.profile.funds_settle_ms.draw(&mut self.dice);
         let due = Due::Settle {
             account: fill.account,
@@ -282,11 +286,12 @@ impl Exchange {
         };
         let done = order.filled == qty;
         order.note(now, if done { State::Closed } else { State::Partial });
-        let needed = match order.side {
-            Side::Buy => self.fees.reservation(order.price.value(order.left())),
-            Side::Sell => order.left().amount(),
+        let pair = &self.pairs[order.pair.0];
+        let needed = if done {
+            Amount::ZERO
+        } else {
+            (self.fees).held(pair, order.side, order.price, order.left())
         };
-        let needed = if done { Amount::ZERO } else { needed };
         let spare = order.reserved - needed;
         if spare.is_positive() {
             order.reserved = needed;

@@ -7,10 +7,12 @@ mod agenda;
 mod entry;
 mod events;
 mod execute;
+mod transfers;
 mod views;
 
 pub use entry::Accepted;
 pub use events::{Event, OrderNote, PrivateEvent, TickerRow};
+pub use transfers::{TRANSFERS_KEPT_MAX, TransferNote};
 pub use views::OrderView;
 
 use crate::fees::Fees;
@@ -34,6 +36,8 @@ use std::collections::{BTreeMap, VecDeque};
 const ORDER_ID_FIRST: i64 = 27_000_000_000;
 /// First trade number: 19 digits.
 const TRADE_ID_FIRST: i64 = 1_181_163_798_924_649_598;
+/// First number of a transfer.
+const TRANSFER_NUMBER_FIRST: i64 = 676_960;
 /// Largest step from one trade number to the next.
 const TRADE_ID_STEP_MAX: i64 = 900;
 /// Public trades kept per pair; the oldest is dropped (docs/EXCHANGE.md 4.5: 50 are shown).
@@ -115,6 +119,8 @@ pub struct Exchange {
     ledger: Ledger,
     orders: BTreeMap<OrderId, Order>,
     fills: VecDeque<Fill>,
+    transfers: VecDeque<TransferNote>,
+    transfer_number: i64,
     submits: BTreeMap<String, u32>,
     duplicate_client_ids: u64,
     order_id_next: i64,
@@ -148,6 +154,8 @@ impl Exchange {
             ledger,
             orders: BTreeMap::new(),
             fills: VecDeque::new(),
+            transfers: VecDeque::new(),
+            transfer_number: TRANSFER_NUMBER_FIRST,
             submits: BTreeMap::new(),
             duplicate_client_ids: 0,
             order_id_next: ORDER_ID_FIRST,

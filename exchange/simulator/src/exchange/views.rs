@@ -3,10 +3,11 @@
 //! The truth is in [`Exchange::orders`], [`Exchange::fills`] and [`Exchange::ledger`]; these are the lagging views
 //! behind the REST lists (docs/EXCHANGE.md 5.5, 5.6, 13.4).
 
-use super::Exchange;
+use super::{Exchange, TransferNote};
 use crate::ledger::{AccountIndex, Balances};
 use crate::market::pair::PairIndex;
 use crate::order::{Fill, Order, Version};
+use engine::answer::Rail;
 use engine::ids::OrderId;
 use engine::time::Timestamp;
 
@@ -91,6 +92,21 @@ impl Exchange {
                 let order = self.orders.get(&fill.order_id);
                 (*fill, order.and_then(|order| order.echo.clone()))
             })
+            .collect()
+    }
+
+    /// Returns the account's transfers of one rail as their list shows them, newest first. They lag as the fills do.
+    pub fn shown_transfers(
+        &mut self,
+        now: Timestamp,
+        account: AccountIndex,
+        rail: Rail,
+    ) -> Vec<TransferNote> {
+        self.run_until(now);
+        let at = self.look_back(account, Shelf::Fills);
+        let mine = self.transfers.iter().rev();
+        mine.filter(|note| note.account == account && note.rail == rail && note.at <= at)
+            .copied()
             .collect()
     }
 

@@ -1,7 +1,8 @@
 //! The pairs of the exchange: their rules, as exchangeinfo shows them, and where their price starts.
 //!
 //! Rules in the style of 2022 (docs/EXCHANGE.md 4.2, 13.3). The tick is shown but not enforced, as on
-//! the real exchange. Ids of ETHTRY and SOLTRY and all starting prices are this simulator's own.
+//! the real exchange. Ids of ETHTRY and SOLTRY, all starting prices, and that AAVETRY takes its fees in the base are
+//! this simulator's own.
 
 use engine::ids::{Asset, Symbol};
 use engine::money::{Amount, Price, Qty, UNITS_PER_ONE};
@@ -41,6 +42,8 @@ pub struct Pair {
     pub grid: Price,
     /// Typical quote value of a background level.
     pub level_value: Amount,
+    /// Fee and tax are paid in the base (`commissionFromNumerator`).
+    pub fee_in_base: bool,
 }
 
 /// A pair in the table below; money as text, read once.
@@ -55,6 +58,7 @@ struct Row {
     qty_max: &'static str,
     start: &'static str,
     grid: &'static str,
+    fee_in_base: bool,
 }
 
 const ROWS: [Row; 6] = [
@@ -69,6 +73,7 @@ const ROWS: [Row; 6] = [
         qty_max: "1000",
         start: "592000",
         grid: "100",
+        fee_in_base: false,
     },
     Row {
         id: 2,
@@ -81,6 +86,7 @@ const ROWS: [Row; 6] = [
         qty_max: "10000",
         start: "41300",
         grid: "8",
+        fee_in_base: false,
     },
     Row {
         id: 177,
@@ -93,6 +99,7 @@ const ROWS: [Row; 6] = [
         qty_max: "100000",
         start: "1390",
         grid: "0.3",
+        fee_in_base: false,
     },
     Row {
         id: 19,
@@ -105,6 +112,7 @@ const ROWS: [Row; 6] = [
         qty_max: "1000",
         start: "40100",
         grid: "7.5",
+        fee_in_base: false,
     },
     Row {
         id: 20,
@@ -117,6 +125,7 @@ const ROWS: [Row; 6] = [
         qty_max: "10000",
         start: "2790",
         grid: "0.55",
+        fee_in_base: false,
     },
     Row {
         id: 131,
@@ -129,6 +138,7 @@ const ROWS: [Row; 6] = [
         qty_max: "100000",
         start: "1980",
         grid: "0.4",
+        fee_in_base: true,
     },
 ];
 
@@ -169,6 +179,7 @@ impl Row {
             } else {
                 LEVEL_VALUE_USDT
             }),
+            fee_in_base: self.fee_in_base,
         }
     }
 }

@@ -4,16 +4,19 @@ use super::frames::signed_qty;
 use super::reply::{RestReply, Success};
 use super::rest::RestRequest;
 use crate::decimals::{FEE_DECIMALS, LONG_DECIMALS, amount_padded, price_padded, qty_padded};
-use crate::exchange::{Accepted, Exchange, OrderView};
+use crate::exchange::{Accepted, Exchange, OrderView, TransferNote};
 use crate::judge::{OrderRequest, Refused};
 use crate::ledger::{AccountIndex, Balance};
 use crate::market::pair::{Pair, PairIndex};
 use crate::order::{Fill, Order, Size};
 use btcturk::wire::{
-    AccountTrade, Digits, Envelope, Id, Member, Money, OpenOrders, OrderAnswer, Stamp,
+    AccountTrade, AccountTransfer, Digits, Envelope, Id, Member, Money, OpenOrders, OrderAnswer,
+    Stamp,
 };
+use engine::answer::Rail;
 use engine::ids::{Asset, OrderId};
 use engine::market::Side;
+use engine::money::Amount;
 use engine::time::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -335,5 +338,47 @@ fn account_trade(fill: &Fill, pair: &Pair, echo: Option<String>) -> AccountTrade
         order_type: Some(fill.side.as_str().to_owned()),
         order_id: Id::Number(fill.order_id.0),
         order_client_id: echo,
+    }
+}
+
+/// Answers with the account's deposits and withdrawals of one rail, newest first.
+pub fn transfers(
+    exchange: &mut Exchange,
+    now: Timestamp,
+    account: AccountIndex,
+    rail: Rail,
+    request: &RestRequest,
+) -> RestReply {
+    let number = |name: &str| {
+        request
+            .parameter(name)
+            .and_then(|text| text.parse::<i64>().ok())
+    };
+    let from_ms = number("startDate").unwrap_or(now.ms() - TRANSACTIONS_MS);
+    let to_ms = number("endDate").unwrap_or(i64::MAX);
+    let rows: Vec<AccountTransfer> = exchange
+        .shown_transfers(now, account, rail)
+        .iter()
+        .filter(|note| (from_ms..=to_ms).contains(&note.at.ms()))
+        .map(transfer_row)
+        .collect();
+    RestReply::success(Success::Private, rows)
+}
+
+fn transfer_row(note: &TransferNote) -> AccountTransfer {
+    let word = if note.amount.is_negative() {
+        "Withdrawal"
+    } else {
+        "Deposit"
+    };
+    AccountTransfer {
+        balance_type: word.to_owned(),
+        currency_symbol: note.asset.to_string(),
+        id: Id::Number(note.number),
+        timestamp: Stamp::Int(note.at.ms()),
+        funds: Some(Digits::from(note.funds)),
+        amount: Digits::from(note.amount),
+        fee: Some(Digits::from(Amount::ZERO)),
+        tax: Some(Digits::from(Amount::ZERO)),
     }
 }

@@ -135,7 +135,7 @@ fn symbol_info(exchange: &Exchange, index: PairIndex) -> SymbolInfo {
         }],
         order_methods: vec!["MARKET".to_owned(), "LIMIT".to_owned()],
         display_format: Some("#,###".to_owned()),
-        commission_from_numerator: false,
+        commission_from_numerator: pair.fee_in_base,
         order: Some(pair.id * 1_000),
         price_rounding: Some(false),
         is_new: Some(false),

@@ -6,9 +6,10 @@
 use super::auth::Credentials;
 use super::faults::{After, Before, FAULT_RETRY_AFTER_S};
 use super::limits::{Endpoint, OverQuota, Who};
-use super::reply::{Fate, RestReply, Success};
+use super::reply::{Fate, RestReply};
 use super::{Venue, account, public};
 use crate::judge::Refused;
+use engine::answer::Rail;
 use engine::ids::OrderId;
 use engine::time::Timestamp;
 use std::net::IpAddr;
@@ -73,7 +74,7 @@ enum Route {
     OpenOrders,
     AllOrders,
     Transactions,
-    Transfers,
+    Transfers(Rail),
 }
 
 /// Why there is no route.
@@ -100,9 +101,8 @@ impl Route {
             "/api/v1/openorders" => (Self::OpenOrders, HttpMethod::Get),
             "/api/v1/allorders" => (Self::AllOrders, HttpMethod::Get),
             "/api/v1/users/transactions/trade" => (Self::Transactions, HttpMethod::Get),
-            "/api/v1/users/transactions/crypto" | "/api/v1/users/transactions/fiat" => {
-                (Self::Transfers, HttpMethod::Get)
-            }
+            "/api/v1/users/transactions/crypto" => (Self::Transfers(Rail::Crypto), HttpMethod::Get),
+            "/api/v1/users/transactions/fiat" => (Self::Transfers(Rail::Fiat), HttpMethod::Get),
             other => {
                 let id = other
                     .strip_prefix("/api/v1/order/")
@@ -129,7 +129,7 @@ impl Route {
             Self::OpenOrders => Endpoint::OpenOrders,
             Self::AllOrders => Endpoint::AllOrders,
             Self::Transactions => Endpoint::Transactions,
-            Self::Transfers => Endpoint::Transfers,
+            Self::Transfers(_) => Endpoint::Transfers,
         }
     }
 }
@@ -251,7 +251,7 @@ impl Venue {
             | Route::OpenOrders
             | Route::AllOrders
             | Route::Transactions
-            | Route::Transfers => self.process_private(now, route, request),
+            | Route::Transfers(_) => self.process_private(now, route, request),
         }
     }
 
@@ -278,7 +278,7 @@ impl Venue {
             Route::OpenOrders => account::open_orders(exchange, now, account, request),
             Route::AllOrders => account::all_orders(exchange, now, account, request),
             Route::Transactions => account::transactions(exchange, now, account, request),
-            Route::Transfers => RestReply::success(Success::Private, Vec::<()>::new()),
+            Route::Transfers(rail) => account::transfers(exchange, now, account, rail, request),
             Route::Time
             | Route::Ping
             | Route::ExchangeInfo
