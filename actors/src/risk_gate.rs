@@ -189,6 +189,7 @@ mod tests {
         let port = RiskGatePort {
             router,
             strategy: Link::default(),
+            reconciler: Link::default(),
             journal,
             owner: Arc::new(GateOwner::new()),
             eyes: Eyes::default(),
