@@ -121,6 +121,7 @@ impl Records {
             ),
             intent,
             reserved: limit.value(qty),
+            fee_in_base: false,
         }
     }
 
@@ -138,6 +139,7 @@ impl Records {
             fee: order.reserved,
             tax: Amount::from_units(0),
             at: self.now,
+            fee_in_base: false,
         }
     }
 }
