@@ -457,6 +457,17 @@ fn router(status: &mut Status, now: engine::time::Timestamp, note: RouterNote) {
             status.note(now, "unknown_resolved", id.to_string());
             tracing::info!(event = "unknown_resolved", client_order_id = %id);
         }
+        RouterNote::Unproven(id, why) => {
+            status.note(now, "unknown_unproven", format!("{id} {}", why.as_str()));
+            tracing::warn!(event = "unknown_unproven", client_order_id = %id, reason = why.as_str());
+        }
+        RouterNote::ResolveRefused(id, why) => {
+            status.note(now, "resolve_refused", format!("{id}: {why}"));
+            tracing::warn!(event = "resolve_refused", client_order_id = %id, reason = %why);
+        }
+        RouterNote::RefusalDoubted(id) => {
+            tracing::info!(event = "refusal_for_funds_doubted", client_order_id = %id);
+        }
     }
 }
 

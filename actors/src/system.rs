@@ -244,6 +244,7 @@ impl Facts {
                 | Record::CancelAsked { .. }
                 | Record::Fill(_)
                 | Record::Ended { .. }
+                | Record::Resolved { .. }
                 | Record::DayStart { .. }
                 | Record::Audit { .. }
                 | Record::Transfer { .. }

@@ -116,6 +116,7 @@ impl Facts {
             | Record::CancelAsked { .. }
             | Record::Fill(_)
             | Record::Ended { .. }
+            | Record::Resolved { .. }
             | Record::DayStart { .. }
             | Record::Transfer { .. }
             | Record::Adjustment { .. }
@@ -220,6 +221,7 @@ fn ended(record: &Record) -> Option<ClientId> {
         | Record::Adopted { .. }
         | Record::CancelAsked { .. }
         | Record::Fill(_)
+        | Record::Resolved { .. }
         | Record::Opening { .. }
         | Record::DayStart { .. }
         | Record::Transfer { .. }
@@ -237,7 +239,8 @@ fn subject(record: &Record) -> Option<ClientId> {
         Record::Outcome { client_id, .. }
         | Record::Adopted { client_id, .. }
         | Record::CancelAsked { client_id, .. }
-        | Record::Ended { client_id, .. } => Some(*client_id),
+        | Record::Ended { client_id, .. }
+        | Record::Resolved { client_id, .. } => Some(*client_id),
         Record::Fill(trade) => trade.client_id,
         Record::Boot { .. }
         | Record::Decided(_)

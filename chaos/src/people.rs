@@ -1,14 +1,16 @@
 //! Everybody else: somebody who trades against us, an operator, and a script that stands in for a strategy.
 
-use crate::world::{Happening, Step, World};
+use crate::world::{Happening, RESOLVE_EVERY_MS, Step, World};
 use engine::book::BookView;
 use engine::desk::DeskIn;
-use engine::ids::{OrderId, Symbol};
+use engine::ids::{ClientId, OrderId, Symbol};
 use engine::intent::{CancelReason, Intent, IntentClass, IntentReason, StrategyKind};
 use engine::market::Side;
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::money::{Amount, Qty};
 use engine::msg::{RiskIn, RouterIn};
+use engine::order::Resolution;
+use engine::router::Unproven;
 use simulator::judge::OrderRequest;
 
 /// One act of an operator of this many is a kill.
@@ -75,6 +77,30 @@ impl World {
             1..8 => self.tell(DeskIn::Risk(RiskIn::Raise(code, scope, Mode::ObserveOnly))),
             8..18 => self.tell(DeskIn::Risk(RiskIn::Clear(code, scope))),
             _ => self.tell(DeskIn::Router(RouterIn::CancelAll(CancelReason::Operator))),
+        }
+    }
+
+    /// Settles what no look can prove, as the operator of an account without an earlier order must: by what the
+    /// exchange's own site shows.
+    pub(crate) fn act_as_resolver(&mut self) {
+        self.after(RESOLVE_EVERY_MS, Happening::Resolver);
+        let Some(life) = &self.life else { return };
+        let unproven: Vec<ClientId> = (life.desk.router().unknowns())
+            .filter(|order| order.unproven == Some(Unproven::NoWitness))
+            .map(|order| order.client_id)
+            .collect();
+        for client_id in unproven {
+            let text = client_id.to_string();
+            let number = (self.exchange.orders())
+                .find(|order| order.client_id == text)
+                .map(|order| order.id);
+            let resolution = number.map_or(Resolution::Absent, Resolution::Accepted);
+            let reason = "seen on the site".to_owned();
+            self.tell(DeskIn::Router(RouterIn::Resolve {
+                client_id,
+                resolution,
+                reason,
+            }));
         }
     }
 

@@ -193,7 +193,12 @@ impl World {
                 self.oracle
                     .broken(self.now, "every_fill_fits", format!("{order_id:?}"));
             }
-            RouterNote::DuplicateFill(_) | RouterNote::Foreign(_) | RouterNote::Resolved(_) => {}
+            RouterNote::DuplicateFill(_)
+            | RouterNote::Foreign(_)
+            | RouterNote::Resolved(_)
+            | RouterNote::Unproven(..)
+            | RouterNote::ResolveRefused(..)
+            | RouterNote::RefusalDoubted(_) => {}
         }
     }
 }

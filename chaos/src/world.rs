@@ -39,6 +39,8 @@ pub(crate) const HEAL_MS: i64 = 120_000;
 pub(crate) const STOP_MS: i64 = 60_000;
 /// Spacing of the looks whether all has come right, milliseconds: longer than anything in flight is late.
 const LOOK_EVERY_MS: i64 = 20_000;
+/// Spacing of the operator's looks at what cannot be proven, milliseconds.
+pub(crate) const RESOLVE_EVERY_MS: i64 = 10_000;
 /// Steps of one run. More means that something answers itself without end.
 const STEPS_MAX: u64 = 5_000_000;
 /// Wakes without time passing; more means that a core does not move its deadline.
@@ -89,6 +91,8 @@ pub(crate) enum Happening {
     Rival,
     /// The operator does something.
     Operator,
+    /// The operator looks at what cannot be proven.
+    Resolver,
     /// A step of a script.
     Script(Step),
 }
@@ -249,6 +253,7 @@ impl World {
     /// Runs a plan to its verdict.
     pub fn run(mut self) -> Outcome {
         self.after(0, Happening::Restart);
+        self.after(RESOLVE_EVERY_MS, Happening::Resolver);
         if self.plan.rival {
             self.after(2_000, Happening::Rival);
         }
@@ -297,6 +302,7 @@ impl World {
     ) -> Outcome {
         self.crash_plan = crash.unwrap_or(CrashPlan::At([u64::MAX; 2], Survivors::None));
         self.after(0, Happening::Restart);
+        self.after(RESOLVE_EVERY_MS, Happening::Resolver);
         self.after(2_000, Happening::Rival);
         for (at_ms, step) in script {
             self.after(*at_ms, Happening::Script(*step));
@@ -437,6 +443,7 @@ impl World {
             Happening::Restart => self.start(),
             Happening::Rival => self.act_as_rival(),
             Happening::Operator => self.act_as_operator(),
+            Happening::Resolver => self.act_as_resolver(),
             Happening::Script(step) => self.play(step),
             Happening::Hear(..)
             | Happening::Bytes(..)

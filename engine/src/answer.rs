@@ -35,6 +35,23 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Returns whether the exchange says that funds are missing: the account may have changed between its judgement
+    /// and its lists, so this refusal alone frees nothing.
+    pub const fn is_for_funds(self) -> bool {
+        match self {
+            Self::InsufficientBalance => true,
+            Self::MinTotal
+            | Self::PriceScale
+            | Self::QuantityScale
+            | Self::PriceBand
+            | Self::MethodNotSupported
+            | Self::InsertBlocked
+            | Self::RateLimited
+            | Self::Unauthorized
+            | Self::Other => false,
+        }
+    }
+
     /// Returns the stable code for logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -114,6 +131,16 @@ pub enum SubmitOutcome {
     NotSent(NotSent),
     /// Bytes left, no proof either way.
     Unknown(UnknownCause),
+}
+
+impl SubmitOutcome {
+    /// Returns the exchange's number of the order, where the answer gave one.
+    pub const fn number(self) -> Option<OrderId> {
+        match self {
+            Self::Accepted(id) | Self::AcceptedWithoutEcho(id) => Some(id),
+            Self::Rejected(_) | Self::NotSent(_) | Self::Unknown(_) => None,
+        }
+    }
 }
 
 /// What a cancel request was answered. None of these is the end of an order.

@@ -238,6 +238,11 @@ impl ClientId {
         self.epoch
     }
 
+    /// Returns the random part of the start that made the id.
+    pub const fn boot(&self) -> BootTag {
+        self.boot
+    }
+
     /// Returns the sequence number inside the account.
     pub const fn seq(&self) -> u64 {
         self.seq

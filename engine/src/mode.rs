@@ -79,6 +79,12 @@ pub enum ModeCode {
     UnexpectedAnswer,
     /// An order that was held to be absent exists after all.
     GhostOrder,
+    /// An order of ours exists that this journal cannot have sent: lost or rolled-back state, or a second engine.
+    RecoveryRequired,
+    /// The process before this one did not end in an orderly way, and what it sent may still be on its way.
+    UncleanStop,
+    /// The exchange shows more as filled than its trades account for.
+    FillsPending,
     /// An actor ended too often.
     ActorLost,
     /// The process is stopping.
@@ -105,6 +111,9 @@ impl ModeCode {
             Self::ClientIdEchoMismatch => "client_id_echo_mismatch",
             Self::UnexpectedAnswer => "unexpected_answer",
             Self::GhostOrder => "ghost_order",
+            Self::RecoveryRequired => "recovery_required",
+            Self::UncleanStop => "unclean_stop",
+            Self::FillsPending => "fills_pending",
             Self::ActorLost => "actor_lost",
             Self::Stopping => "stopping",
         }

@@ -21,9 +21,10 @@ use crate::ledger::Place;
 use crate::market::MarketEvent;
 use crate::mode::{Contribution, Mode, ModeCode, Scope};
 use crate::money::{Amount, Price, Qty};
-use crate::order::OrderView;
+use crate::order::{OrderView, Resolution};
 use crate::record::Record;
 use crate::risk::{Denial, Limits};
+use crate::router::{ResolveRefusal, Unproven};
 use crate::time::Timestamp;
 
 // ---- MarketFeed ----
@@ -351,6 +352,15 @@ pub enum RouterIn {
     Offset(i64),
     /// The ledger was opened with the balances of this moment.
     Opened(Timestamp),
+    /// An operator settles an order of unknown fate; answered by `RouterNote::Resolved` or `ResolveRefused`.
+    Resolve {
+        /// Which order.
+        client_id: ClientId,
+        /// As what.
+        resolution: Resolution,
+        /// The operator's words, for the journal.
+        reason: String,
+    },
 }
 
 /// What the router wants done.
@@ -396,8 +406,14 @@ pub enum RouterNote {
     Adopted(ClientId),
     /// An order of somebody else.
     Foreign(OrderId),
-    /// An unknown order was resolved.
+    /// An unknown order was resolved, by proof or by the operator.
     Resolved(ClientId),
+    /// A look at the account did not bring the proof of absence nearer, and why; told when the reason changes.
+    Unproven(ClientId, Unproven),
+    /// An operator's resolution was refused; nothing was changed or written down.
+    ResolveRefused(ClientId, ResolveRefusal),
+    /// A refusal for lack of funds waits for a look that does not show the order.
+    RefusalDoubted(ClientId),
 }
 
 // ---- Reconciler ----

@@ -78,6 +78,29 @@ impl OrderState {
     }
 }
 
+/// How an operator settles an order whose fate the exchange's lists cannot prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// The exchange never had it: its reservation goes.
+    Absent,
+    /// The exchange has it under this number, which the operator has seen there.
+    Accepted(OrderId),
+    /// It cannot be told: it stays unknown with its reservation and its frozen symbol, but holds up nothing else.
+    Stuck,
+}
+
+impl Resolution {
+    /// Returns the stable name, without the number.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Accepted(_) => "accepted",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
 /// One own order as the rest of the system sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderView {

@@ -8,7 +8,7 @@ use crate::decision::Decision;
 use crate::ids::{Asset, ClientId, OrderId};
 use crate::intent::{CancelReason, NewOrder};
 use crate::money::{Amount, Price};
-use crate::order::OrderState;
+use crate::order::{OrderState, Resolution};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,17 @@ pub enum Record {
         client_id: ClientId,
         /// How.
         state: OrderState,
+        /// When.
+        at: Timestamp,
+    },
+    /// An operator settled an order of unknown fate; written before it takes effect.
+    Resolved {
+        /// Which order.
+        client_id: ClientId,
+        /// As what.
+        resolution: Resolution,
+        /// The operator's words.
+        reason: String,
         /// When.
         at: Timestamp,
     },

@@ -10,6 +10,7 @@ use engine::ids::{Asset, ClientId, OrderId};
 use engine::intent::NewOrder;
 use engine::ledger::Ledger;
 use engine::money::{Amount, Qty};
+use engine::order::Resolution;
 use engine::record::Record;
 use engine::time::Timestamp;
 use std::collections::BTreeMap;
@@ -106,6 +107,15 @@ impl Fold {
             } => {
                 self.ledger.book_correction(*asset, *amount, *price, *at);
             }
+            Record::Resolved {
+                client_id,
+                resolution,
+                ..
+            } => match resolution {
+                Resolution::Absent => self.end(*client_id),
+                Resolution::Accepted(number) => self.exists(*client_id, *number),
+                Resolution::Stuck => {}
+            },
             Record::Boot { .. }
             | Record::Decided(_)
             | Record::CancelAsked { .. }

@@ -7,7 +7,7 @@ use super::transfers::Flow;
 use crate::answer::{OwnTrade, SubmitOutcome, UnknownCause};
 use crate::ids::{ClientId, OrderId};
 use crate::mode::{Mode, ModeCode, Scope};
-use crate::order::OrderState;
+use crate::order::{OrderState, OrderView, Resolution};
 use crate::record::Record;
 use crate::time::Timestamp;
 
@@ -39,6 +39,12 @@ impl RiskGate {
             Record::Ended {
                 client_id, state, ..
             } => self.replay_end(*client_id, *state),
+            Record::Resolved {
+                client_id,
+                resolution,
+                at,
+                ..
+            } => self.replay_resolved(*client_id, *resolution, *at),
             Record::Opening {
                 asset,
                 amount,
@@ -109,6 +115,8 @@ impl RiskGate {
             SubmitOutcome::Accepted(number) | SubmitOutcome::AcceptedWithoutEcho(number) => {
                 self.replay_exists(id, number, at);
             }
+            // Holds on until the router has written down the end.
+            SubmitOutcome::Rejected(why) if why.is_for_funds() => {}
             SubmitOutcome::Rejected(why) => self.replay_end(id, OrderState::Rejected(why)),
             SubmitOutcome::NotSent(why) => self.replay_end(id, OrderState::NotSent(why)),
             SubmitOutcome::Unknown(cause) => {
@@ -116,6 +124,19 @@ impl RiskGate {
                     view.state = OrderState::Unknown(cause);
                 }
             }
+        }
+    }
+
+    /// What the operator settled, unless existence was on record first.
+    fn replay_resolved(&mut self, id: ClientId, resolution: Resolution, at: Timestamp) {
+        let is_unknown = self
+            .orders
+            .get_mut(id)
+            .is_some_and(|view| view.order_id.is_none());
+        match resolution {
+            Resolution::Absent if is_unknown => self.replay_end(id, OrderState::Absent),
+            Resolution::Accepted(number) if is_unknown => self.replay_exists(id, number, at),
+            Resolution::Absent | Resolution::Accepted(_) | Resolution::Stuck => {}
         }
     }
 
@@ -141,7 +162,9 @@ impl RiskGate {
             Some(id) => self.orders.get_mut(id),
             None => self.orders.by_number(trade.order_id),
         };
-        if let Some(view) = view {
+        // A second number under one client id is another order: its trades move money, not this order.
+        let is_its = |view: &&mut OrderView| view.order_id.is_none_or(|id| id == trade.order_id);
+        if let Some(view) = view.filter(is_its) {
             view.filled += trade.qty;
             view.state = OrderState::Partial;
         }

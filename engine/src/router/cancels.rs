@@ -2,7 +2,7 @@
 //!
 //! A cancel's answer says that the exchange took note. What became of the order is said by its row and its trades.
 
-use super::entry::Cancelling;
+use super::entry::{Cancelling, Entry};
 use super::{LOOK_AGAIN_MS, LOOK_SOON_MS, OrderRouter};
 use crate::answer::CancelReply;
 use crate::core::Outbox;
@@ -70,7 +70,8 @@ impl OrderRouter {
         out: &mut Outbox<RouterEffect>,
     ) {
         let retry_ms = self.settings.cancel_retry_ms;
-        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.is_living()) else {
+        let is_asked = |entry: &&mut Entry| entry.is_living() && entry.cancelling.is_some();
+        let Some(entry) = self.entries.get_mut(&id).filter(is_asked) else {
             return;
         };
         let again_ms = match reply {

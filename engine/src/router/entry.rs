@@ -1,14 +1,15 @@
 //! One own order with all that is known about it, and the merge of evidence into it.
 //!
-//! The merge is pure: it changes the entry and says what follows. What follows is carried out by the router.
+//! The merge is pure: it changes the entry and says what follows. What follows is carried out by the router. Existence
+//! wins over any claim that the order never was, whichever comes first, and what has ended does not come back.
 
-use crate::answer::{OrderRow, OwnTrade, RowStatus, SubmitOutcome, UnknownCause};
+use super::absence::{AbsenceProof, Unproven};
+use crate::answer::{OrderRow, OwnTrade, Refusal, RowStatus, SubmitOutcome, UnknownCause};
 use crate::fills::FillBook;
 use crate::ids::{OrderId, Symbol};
 use crate::intent::NewOrder;
 use crate::money::Qty;
 use crate::order::{OrderState, OrderView};
-use crate::router::absence::AbsenceProof;
 use crate::time::Timestamp;
 
 /// What a piece of evidence did to an order.
@@ -29,6 +30,13 @@ pub(crate) struct Cancelling {
     pub(crate) retry_at: Option<Timestamp>,
 }
 
+/// A refusal for lack of funds that no look at the account has confirmed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Doubted {
+    pub(crate) why: Refusal,
+    pub(crate) at: Timestamp,
+}
+
 /// All that is known about one own order.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -38,14 +46,23 @@ pub(crate) struct Entry {
     pub(crate) fills: FillBook,
     pub(crate) cancelling: Option<Cancelling>,
     pub(crate) proof: AbsenceProof,
+    /// Why the last look behind the horizon proved nothing.
+    pub(crate) unproven: Option<Unproven>,
+    /// A complete and consistent look behind the horizon did not show it.
+    pub(crate) is_looked_for: bool,
+    /// The operator has said that its fate cannot be told.
+    pub(crate) is_stuck: bool,
+    pub(crate) doubted: Option<Doubted>,
     /// When its row is to be read next.
     pub(crate) look_at: Option<Timestamp>,
     /// When the exchange first acknowledged it.
     pub(crate) accepted_at: Option<Timestamp>,
     /// Last time anything about it was sent or heard.
     pub(crate) touched_at: Timestamp,
-    /// The exchange says more is filled than was booked.
-    pub(crate) fills_pending: bool,
+    /// Largest filled part that a row has shown.
+    reported: Qty,
+    /// Since when rows show more as filled than was booked.
+    pub(crate) pending_since: Option<Timestamp>,
 }
 
 impl Entry {
@@ -64,10 +81,15 @@ impl Entry {
             fills: FillBook::default(),
             cancelling: None,
             proof: AbsenceProof::default(),
+            unproven: None,
+            is_looked_for: false,
+            is_stuck: false,
+            doubted: None,
             look_at: None,
             accepted_at: None,
             touched_at: now,
-            fills_pending: false,
+            reported: Qty::ZERO,
+            pending_since: None,
         }
     }
 
@@ -83,32 +105,61 @@ impl Entry {
         matches!(self.view.state, OrderState::Unknown(_))
     }
 
+    /// Whether another number than this is known for it: one client id, two orders.
+    pub(crate) fn has_other_number(&self, id: OrderId) -> bool {
+        self.view.order_id.is_some_and(|known| known != id)
+    }
+
+    /// Whether a row can be about this order at all; one that cannot changes nothing.
+    pub(crate) fn fits(&self, row: &OrderRow) -> bool {
+        let intent = &self.view.order.intent;
+        row.symbol == intent.symbol && row.side == intent.side
+    }
+
     /// The answer to the submit.
     pub(crate) fn on_outcome(&mut self, outcome: SubmitOutcome, now: Timestamp) -> Moved {
         match outcome {
             SubmitOutcome::Accepted(id) | SubmitOutcome::AcceptedWithoutEcho(id) => {
                 self.exists(id, now)
             }
+            SubmitOutcome::Rejected(why) if why.is_for_funds() => self.doubt(why, now),
             SubmitOutcome::Rejected(why) => self.never_existed(OrderState::Rejected(why), now),
             SubmitOutcome::NotSent(why) => self.never_existed(OrderState::NotSent(why), now),
             SubmitOutcome::Unknown(cause) => self.unknown(cause, now),
         }
     }
 
-    /// A claim that the exchange never had it; joined with existence, in either order, it makes a ghost.
-    fn never_existed(&mut self, state: OrderState, now: Timestamp) -> Moved {
+    /// A claim that the exchange never had it. The first of several such claims stands.
+    pub(crate) fn never_existed(&mut self, state: OrderState, now: Timestamp) -> Moved {
         if self.view.order_id.is_some() {
             return Moved::Ghost;
+        }
+        if !self.is_living() {
+            return Moved::No;
         }
         self.become_state(state, now)
     }
 
+    /// A refusal for lack of funds: believed once a later look does not show the order; until then all is held.
+    fn doubt(&mut self, why: Refusal, now: Timestamp) -> Moved {
+        if self.view.order_id.is_some() {
+            return Moved::Ghost;
+        }
+        if self.is_living() && self.doubted.is_none() {
+            self.doubted = Some(Doubted { why, at: now });
+            return Moved::Yes;
+        }
+        Moved::No
+    }
+
     pub(crate) fn unknown(&mut self, cause: UnknownCause, now: Timestamp) -> Moved {
         match self.view.state {
-            OrderState::Reserved | OrderState::Sending => {
+            OrderState::Reserved | OrderState::Sending if self.doubted.is_none() => {
                 self.become_state(OrderState::Unknown(cause), now)
             }
-            OrderState::Unknown(_)
+            OrderState::Reserved
+            | OrderState::Sending
+            | OrderState::Unknown(_)
             | OrderState::Open
             | OrderState::Partial
             | OrderState::NotSent(_)
@@ -119,24 +170,20 @@ impl Entry {
         }
     }
 
-    /// Proof of existence: any message that carries the exchange's number.
+    /// Proof of existence: any message that carries the exchange's number. The caller has sorted out messages that
+    /// carry another number than the known one.
     pub(crate) fn exists(&mut self, id: OrderId, now: Timestamp) -> Moved {
         self.touched_at = now;
-        if self.view.order_id.is_some_and(|known| known != id) {
-            return Moved::Ghost;
-        }
-        let is_news = self.view.order_id.is_none();
-        self.view.order_id = Some(id);
-        if self.view.state.never_existed() {
-            self.become_state(OrderState::Open, now);
-            return Moved::Ghost;
-        }
-        if !is_news {
+        if self.view.order_id.is_some() {
             return Moved::No;
         }
+        let was_denied = self.view.state.never_existed() || self.doubted.is_some();
+        self.view.order_id = Some(id);
         self.accepted_at = Some(now);
+        self.doubted = None;
+        self.unproven = None;
         self.become_state(self.living_state(), now);
-        Moved::Yes
+        if was_denied { Moved::Ghost } else { Moved::Yes }
     }
 
     /// A trade of this order; the caller has made sure that it exists. Returns whether it is to be booked.
@@ -163,25 +210,36 @@ impl Entry {
         } else if self.is_living() {
             self.become_state(OrderState::Partial, now);
         }
+        if self.view.filled >= self.reported {
+            self.pending_since = None;
+        }
     }
 
     /// The exchange's own row. An order ends by a row whose filled part equals the booked trades.
     pub(crate) fn on_row(&mut self, row: &OrderRow, now: Timestamp) -> Moved {
         let existence = self.exists(row.id, now);
         let done = row.qty.minus_or_zero(row.left);
-        self.fills_pending = done > self.view.filled;
+        self.reported = self.reported.max(done);
+        if self.reported > self.view.filled {
+            self.pending_since = self.pending_since.or(Some(now));
+        }
         let has_ended = match row.status {
             RowStatus::Canceled | RowStatus::Closed => true,
             RowStatus::Untouched | RowStatus::Partial | RowStatus::Unmapped => false,
         };
-        let is_settled = done == self.view.filled;
-        if has_ended && is_settled && self.is_living() {
-            return self.become_state(OrderState::Canceled, now);
+        let is_settled = done == self.view.filled && done == self.reported;
+        if !(has_ended && is_settled && self.is_living()) {
+            return existence;
         }
-        existence
+        let ended = self.become_state(OrderState::Canceled, now);
+        if existence == Moved::Ghost {
+            existence
+        } else {
+            ended
+        }
     }
 
-    /// The proof of absence is complete.
+    /// The proof of absence is complete, or a person has given it.
     pub(crate) fn absent(&mut self, now: Timestamp) -> Moved {
         assert!(
             self.view.order_id.is_none(),
@@ -211,7 +269,8 @@ impl Entry {
         if state.is_terminal() {
             self.cancelling = None;
             self.look_at = None;
-            self.fills_pending = false;
+            self.doubted = None;
+            self.unproven = None;
         }
         Moved::Yes
     }

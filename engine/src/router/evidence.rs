@@ -10,7 +10,7 @@ use crate::ids::{ClientId, OrderId};
 use crate::msg::{RouterEffect, RouterNote};
 use crate::order::OrderState;
 use crate::record::Record;
-use crate::router::entry::Moved;
+use crate::router::entry::{Entry, Moved};
 use crate::time::Timestamp;
 
 impl OrderRouter {
@@ -22,38 +22,49 @@ impl OrderRouter {
     ) {
         match event {
             PrivateEvent::Login { .. } | PrivateEvent::BalanceHint => {}
-            PrivateEvent::Inserted(event) => self.hint(now, event.id, event.client_id, None, out),
+            PrivateEvent::Inserted(event) => {
+                let named = (event.id, event.client_id);
+                self.hint(now, named, true, None, out);
+            }
             PrivateEvent::Deleted(event) => {
-                self.hint(now, event.id, event.client_id, Some(now), out)
+                let named = (event.id, event.client_id);
+                self.hint(now, named, false, Some(now), out);
             }
             PrivateEvent::Matched {
                 order_id,
                 client_id,
             } => {
-                self.hint(
-                    now,
-                    order_id,
-                    client_id,
-                    Some(now.plus_ms(LOOK_AGAIN_MS)),
-                    out,
-                );
+                let look_at = Some(now.plus_ms(LOOK_AGAIN_MS));
+                self.hint(now, (order_id, client_id), true, look_at, out);
             }
             PrivateEvent::Trade(trade) => self.trade(now, trade, out),
         }
+    }
+
+    /// Whether an own order is known under another number than this.
+    pub(super) fn is_second(&self, id: ClientId, order_id: OrderId) -> bool {
+        let entry = self.entries.get(&id);
+        entry.is_some_and(|entry| entry.has_other_number(order_id))
     }
 
     /// A message that proves existence and hints at more: the row is read at `look_at`.
     pub(super) fn hint(
         &mut self,
         now: Timestamp,
-        order_id: OrderId,
-        client_id: Option<ClientId>,
+        (order_id, client_id): (OrderId, Option<ClientId>),
+        is_open: bool,
         look_at: Option<Timestamp>,
         out: &mut Outbox<RouterEffect>,
     ) {
         let Some(id) = self.owner_of(order_id, client_id) else {
+            if let Some(id) = client_id.filter(|id| self.is_stray(*id)) {
+                self.stray(id, order_id, is_open, out);
+            }
             return;
         };
+        if self.is_second(id, order_id) {
+            return self.second(id, order_id, is_open, out);
+        }
         self.found(now, id, order_id, out);
         self.with(id, |entry| {
             if entry.is_living() && look_at.is_some() {
@@ -94,9 +105,19 @@ impl OrderRouter {
         trade: OwnTrade,
         out: &mut Outbox<RouterEffect>,
     ) {
+        let stray = trade.client_id.filter(|id| self.is_stray(*id));
         match self.owner_of(trade.order_id, trade.client_id) {
+            Some(id) if self.is_second(id, trade.order_id) => {
+                self.second(id, trade.order_id, false, out);
+                self.foreign_trade(trade, out);
+            }
             Some(id) => self.own_trade(now, id, trade, out),
-            None => self.foreign_trade(trade, out),
+            None => {
+                if let Some(id) = stray {
+                    self.stray(id, trade.order_id, false, out);
+                }
+                self.foreign_trade(trade, out);
+            }
         }
     }
 
@@ -107,6 +128,11 @@ impl OrderRouter {
         trade: OwnTrade,
         out: &mut Outbox<RouterEffect>,
     ) {
+        let is_other_side = |entry: &Entry| entry.view.order.intent.side != trade.side;
+        if self.entries.get(&id).is_some_and(is_other_side) {
+            out.push(RouterEffect::Note(RouterNote::Unmapped(trade.order_id)));
+            return;
+        }
         self.found(now, id, trade.order_id, out);
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
@@ -146,6 +172,7 @@ impl OrderRouter {
             ));
         }
         self.after(id, Moved::Yes, now, out);
+        self.judge_pending(now, out);
     }
 
     /// The ledger was opened with the balances of this moment; the first opening counts.
@@ -182,17 +209,28 @@ impl OrderRouter {
         row: &OrderRow,
         out: &mut Outbox<RouterEffect>,
     ) {
+        let is_open = matches!(row.status, RowStatus::Untouched | RowStatus::Partial);
+        if self.is_second(id, row.id) {
+            return self.second(id, row.id, is_open, out);
+        }
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
+        if !entry.fits(row) {
+            out.push(RouterEffect::Note(RouterNote::Unmapped(row.id)));
+            return;
+        }
         if row.status == RowStatus::Unmapped {
             out.push(RouterEffect::Note(RouterNote::Unmapped(row.id)));
         }
         let was_living = entry.is_living();
         let was_known = entry.view.order_id == Some(row.id);
         let moved = entry.on_row(row, now);
-        let (state, is_living, fills_pending) =
-            (entry.view.state, entry.is_living(), entry.fills_pending);
+        let (state, is_living, fills_pending) = (
+            entry.view.state,
+            entry.is_living(),
+            entry.pending_since.is_some(),
+        );
         if !was_known {
             out.push(RouterEffect::Persist(
                 Record::Adopted {
@@ -219,6 +257,7 @@ impl OrderRouter {
             }));
         }
         self.after(id, moved, now, out);
+        self.index(id);
     }
 
     pub(super) fn row_answer(
@@ -232,7 +271,7 @@ impl OrderRouter {
             self.row(now, id, row, out);
         }
         self.with(id, |entry| {
-            let wants_more = entry.cancelling.is_some() || entry.fills_pending;
+            let wants_more = entry.cancelling.is_some() || entry.pending_since.is_some();
             entry.look_at = (entry.is_living() && wants_more).then(|| now.plus_ms(LOOK_AGAIN_MS));
         });
     }

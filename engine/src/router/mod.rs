@@ -7,24 +7,33 @@ pub mod absence;
 mod cancels;
 mod entry;
 mod evidence;
+mod pending;
 mod replay;
+mod resolve;
 mod snapshot;
+mod strays;
 #[cfg(test)]
 mod tests;
+mod unknowns;
+
+pub use absence::Unproven;
+pub use resolve::ResolveRefusal;
+pub use unknowns::UnknownOrder;
 
 use crate::answer::{SubmitOutcome, UnknownCause};
 use crate::approved::Approved;
 use crate::core::{Core, Outbox};
 use crate::fills::FillBook;
-use crate::ids::{AccountTag, ClientId, OrderId, Symbol};
+use crate::ids::{AccountTag, BootTag, ClientId, OrderId};
 use crate::intent::{CancelReason, NewOrder};
 use crate::mode::{Mode, ModeCode, Scope};
 use crate::msg::{RouterEffect, RouterIn, RouterNote};
-use crate::order::{OrderState, OrderView};
+use crate::order::{OrderState, OrderView, Resolution};
 use crate::record::Record;
 use crate::time::Timestamp;
 use entry::{Entry, Moved};
 use std::collections::{BTreeMap, BTreeSet};
+use unknowns::Unknowns;
 
 /// Wait for a row after a hint or an acknowledged cancel, milliseconds: lists lag a little behind events.
 const LOOK_SOON_MS: i64 = 250;
@@ -32,10 +41,6 @@ const LOOK_SOON_MS: i64 = 250;
 const LOOK_AGAIN_MS: i64 = 500;
 /// Spacing of account look-ups while an order is unknown, milliseconds.
 const UNKNOWN_LOOK_MS: i64 = 5_000;
-/// Age of an unknown order at which the freeze widens to all symbols, milliseconds.
-const UNKNOWN_GLOBAL_MS: i64 = 60_000;
-/// Unknown orders at once that widen the freeze to all symbols.
-const UNKNOWN_GLOBAL_COUNT: usize = 2;
 /// Foreign orders that are remembered for their fills; beyond it the oldest are forgotten and drift detection takes over.
 const FOREIGN_MAX: usize = 10_000;
 /// Own orders that are remembered; beyond it nothing new is sent (`tombstones_full`).
@@ -66,12 +71,26 @@ pub struct OrderRouter {
     by_id: BTreeMap<OrderId, ClientId>,
     waiting: BTreeMap<ClientId, Approved<NewOrder>>,
     foreign: BTreeMap<OrderId, FillBook>,
+    /// Orders that must not be there and were told of.
+    strays: BTreeSet<OrderId>,
+    /// The random part of each start that sent an order; one a start.
+    boots: BTreeMap<u32, BootTag>,
+    /// Start and sequence of the latest order that is written down.
+    head: (u32, u64),
+    /// Resolutions whose record is not durable yet.
+    resolving: BTreeMap<ClientId, Resolution>,
+    unknowns: Unknowns,
+    /// Orders of which rows show more as filled than was booked.
+    pending: BTreeSet<ClientId>,
+    is_drifting: bool,
     /// The exchange's clock less ours, milliseconds.
     offset_ms: i64,
     /// When the account is to be looked at again because an order is unknown or fills are pending.
     look_up_at: Option<Timestamp>,
-    frozen: BTreeSet<Symbol>,
-    is_frozen_globally: bool,
+    /// The journal ends in a start without a stop.
+    was_unclean: bool,
+    /// Until when an unclean stop lets no new risk pass.
+    held_until: Option<Timestamp>,
 }
 
 impl OrderRouter {
@@ -84,10 +103,17 @@ impl OrderRouter {
             by_id: BTreeMap::new(),
             waiting: BTreeMap::new(),
             foreign: BTreeMap::new(),
+            strays: BTreeSet::new(),
+            boots: BTreeMap::new(),
+            head: (0, 0),
+            resolving: BTreeMap::new(),
+            unknowns: Unknowns::default(),
+            pending: BTreeSet::new(),
+            is_drifting: false,
             offset_ms: 0,
             look_up_at: None,
-            frozen: BTreeSet::new(),
-            is_frozen_globally: false,
+            was_unclean: false,
+            held_until: None,
         }
     }
 
@@ -102,15 +128,6 @@ impl OrderRouter {
     /// Returns an own order, ended or not.
     pub fn order(&self, id: ClientId) -> Option<&OrderView> {
         self.entries.get(&id).map(|entry| &entry.view)
-    }
-
-    /// Returns the number of own orders with an unknown fate.
-    pub fn unknown_count(&self) -> usize {
-        self.living
-            .iter()
-            .filter_map(|id| self.entries.get(id))
-            .filter(|entry| entry.is_unknown())
-            .count()
     }
 
     fn submit(
@@ -135,7 +152,7 @@ impl OrderRouter {
 
     fn durable(&mut self, now: Timestamp, id: ClientId, out: &mut Outbox<RouterEffect>) {
         let Some(approved) = self.waiting.remove(&id) else {
-            return;
+            return self.resolved(now, id, out);
         };
         let stamp_max = self
             .entries
@@ -159,10 +176,14 @@ impl OrderRouter {
         outcome: SubmitOutcome,
         out: &mut Outbox<RouterEffect>,
     ) {
+        if let Some(number) = outcome.number().filter(|n| self.is_second(id, *n)) {
+            self.second(id, number, true, out);
+        }
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
         let moved = entry.on_outcome(outcome, now);
+        let is_doubted = entry.doubted.is_some();
         out.push(RouterEffect::Persist(
             Record::Outcome {
                 client_id: id,
@@ -180,11 +201,10 @@ impl OrderRouter {
             ));
         }
         if matches!(outcome, SubmitOutcome::AcceptedWithoutEcho(_)) {
-            out.push(RouterEffect::Raise(
-                ModeCode::ClientIdEchoMismatch,
-                Scope::Global,
-                Mode::KillSwitch,
-            ));
+            kill(ModeCode::ClientIdEchoMismatch, out);
+        }
+        if is_doubted {
+            out.push(RouterEffect::Note(RouterNote::RefusalDoubted(id)));
         }
         self.after(id, moved, now, out);
     }
@@ -201,58 +221,16 @@ impl OrderRouter {
             Moved::Yes => {}
             Moved::Ghost => {
                 out.push(RouterEffect::Note(RouterNote::Ghost(id)));
-                out.push(RouterEffect::Raise(
-                    ModeCode::GhostOrder,
-                    Scope::Global,
-                    Mode::KillSwitch,
-                ));
+                kill(ModeCode::GhostOrder, out);
             }
         }
         self.index(id);
         self.tell(id, out);
         self.delete_if_due(now, id, out);
+        if moved == Moved::Ghost {
+            self.cancel(now, id, CancelReason::Kill, out);
+        }
         self.freeze(now, out);
-    }
-
-    /// Raises and clears what unknown orders ask for; while one exists, the account is looked at again and again.
-    fn freeze(&mut self, now: Timestamp, out: &mut Outbox<RouterEffect>) {
-        let unknown: Vec<(Symbol, Timestamp)> =
-            (self.living.iter().filter_map(|id| self.entries.get(id)))
-                .filter(|entry| entry.is_unknown())
-                .map(|entry| (entry.symbol(), entry.view.since))
-                .collect();
-        let symbols: BTreeSet<Symbol> = unknown.iter().map(|(symbol, _)| *symbol).collect();
-        for symbol in symbols.difference(&self.frozen) {
-            out.push(RouterEffect::Raise(
-                ModeCode::UnknownOrders,
-                Scope::Symbol(*symbol),
-                Mode::ReduceRiskOnly,
-            ));
-        }
-        for symbol in self.frozen.difference(&symbols) {
-            out.push(RouterEffect::Clear(
-                ModeCode::UnknownOrders,
-                Scope::Symbol(*symbol),
-            ));
-        }
-        self.frozen = symbols;
-        let is_old = unknown
-            .iter()
-            .any(|(_, since)| now.ms_since(*since) > UNKNOWN_GLOBAL_MS);
-        let is_wide = unknown.len() >= UNKNOWN_GLOBAL_COUNT || is_old;
-        match (is_wide, self.is_frozen_globally) {
-            (true, false) => out.push(RouterEffect::Raise(
-                ModeCode::UnknownOrders,
-                Scope::Global,
-                Mode::ObserveOnly,
-            )),
-            (false, true) => out.push(RouterEffect::Clear(ModeCode::UnknownOrders, Scope::Global)),
-            (true, true) | (false, false) => {}
-        }
-        self.is_frozen_globally = is_wide;
-        if !unknown.is_empty() && self.look_up_at.is_none() {
-            self.look_up_at = Some(now);
-        }
     }
 
     fn tell(&self, id: ClientId, out: &mut Outbox<RouterEffect>) {
@@ -265,6 +243,8 @@ impl OrderRouter {
 
     fn insert(&mut self, entry: Entry) {
         let id = entry.view.client_id();
+        self.boots.insert(id.epoch(), id.boot());
+        self.head = self.head.max((id.epoch(), id.seq()));
         self.entries.insert(id, entry);
         self.living.insert(id);
     }
@@ -288,6 +268,11 @@ impl OrderRouter {
         } else {
             self.living.remove(&id);
         }
+        if entry.pending_since.is_some() {
+            self.pending.insert(id);
+        } else {
+            self.pending.remove(&id);
+        }
     }
 
     /// Finds the own order by number or by client id; price and size never identify an order (D36).
@@ -299,6 +284,10 @@ impl OrderRouter {
     fn is_full(&self) -> bool {
         self.entries.len() >= TOMBSTONES_MAX
     }
+}
+
+fn kill(code: ModeCode, out: &mut Outbox<RouterEffect>) {
+    out.push(RouterEffect::Raise(code, Scope::Global, Mode::KillSwitch));
 }
 
 impl Core for OrderRouter {
@@ -324,13 +313,22 @@ impl Core for OrderRouter {
             RouterIn::Snapshot(snapshot) => self.snapshot(now, &snapshot, out),
             RouterIn::Offset(offset_ms) => self.offset_ms = offset_ms,
             RouterIn::Opened(at) => self.opened(at),
+            RouterIn::Resolve {
+                client_id,
+                resolution,
+                reason,
+            } => self.resolve(now, client_id, resolution, reason, out),
         }
     }
 
     fn deadline(&self) -> Option<Timestamp> {
         let of_orders = (self.living.iter().filter_map(|id| self.entries.get(id)))
             .filter_map(|entry| self.due(entry));
-        of_orders.chain(self.look_up_at).min()
+        of_orders
+            .chain(self.look_up_at)
+            .chain(self.held_until)
+            .chain(self.drift_at())
+            .min()
     }
 
     fn wake(&mut self, now: Timestamp, out: &mut Outbox<RouterEffect>) {
@@ -340,6 +338,11 @@ impl Core for OrderRouter {
             self.delete_if_due(now, id, out);
             self.look(now, id, out);
         }
+        if self.held_until.is_some_and(|at| at <= now) {
+            self.held_until = None;
+            out.push(RouterEffect::Clear(ModeCode::UncleanStop, Scope::Global));
+        }
+        self.judge_pending(now, out);
         if self.look_up_at.is_some_and(|at| at <= now) {
             self.freeze(now, out);
             self.look_up(now, out);
