@@ -1,6 +1,6 @@
 # Each target is one line, and CI runs the same line.
 
-.PHONY: check test demo
+.PHONY: check test demo check-deploy
 
 check:
 	cargo fmt --check && cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -10,3 +10,6 @@ test:
 
 demo:
 	cargo run --release --locked -- demo
+
+check-deploy:
+	bash .ci/deploy.sh
