@@ -8,6 +8,7 @@ use crate::gate::{Flag, GateOwner, Serial};
 use crate::journal::{AppendError, Journal};
 use crate::link::Sent;
 use crate::observer::SharedStatus;
+use crate::order_router::OwnOrders;
 use crate::system::Links;
 use engine::intent::CancelReason;
 use engine::mode::{Mode, ModeCode, Scope};
@@ -33,6 +34,8 @@ pub struct Operator {
     pub journal: Journal,
     /// The shared picture.
     pub status: SharedStatus,
+    /// Own orders as the router knows them.
+    pub own_orders: OwnOrders,
     /// Time.
     pub clock: Clock,
     /// The configuration itself asks for safe mode: only a restart ends it.
@@ -150,7 +153,7 @@ impl Operator {
             (self.owner.gate().is_raised(Flag::Kill), "kill_latched"),
             (self.configured_safe, "configured_safe_mode"),
             (self.unarmed_live, "not_armed"),
-            (status.unknown_orders() > 0, "unknown_orders"),
+            (self.own_orders.unsettled() > 0, "unknown_orders"),
             (
                 status
                     .last_clean

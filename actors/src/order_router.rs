@@ -13,10 +13,10 @@ use crate::shell::Perform;
 use engine::core::Core;
 use engine::ids::ClientId;
 use engine::mode::Mode;
-use engine::msg::{ReconcileIn, RiskIn, RouterEffect, RouterIn};
-use engine::order::OrderView;
+use engine::msg::{ReconcileIn, RiskIn, RouterEffect, RouterIn, RouterNote};
+use engine::order::{OrderState, OrderView};
 use engine::record::Record;
-use engine::router::OrderRouter;
+use engine::router::{OrderRouter, ResolveRefusal};
 use engine::time::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,28 +47,139 @@ impl Waiting {
     }
 }
 
-/// Own orders that have not ended, exactly as the router last said; for the stop, which must not miss one.
+/// Own orders that have not ended, exactly as the router last said; for whoever must not miss one.
 #[derive(Clone, Default)]
-pub struct OwnOrders(Arc<Mutex<BTreeMap<ClientId, OrderView>>>);
+pub struct OwnOrders(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    orders: BTreeMap<ClientId, OrderView>,
+    /// What is said about orders of unknown fate; never more than there are orders, and one an operator asked about.
+    doubts: BTreeMap<ClientId, Doubt>,
+}
+
+/// What the router says about an order whose fate is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Doubt {
+    /// Why the last look proved nothing, as a stable code.
+    pub unproven: Option<&'static str>,
+    /// The operator has said that it cannot be told.
+    pub is_stuck: bool,
+    /// An operator waits for the word on a wish.
+    is_awaited: bool,
+    /// That word.
+    ruling: Option<Ruling>,
+}
+
+/// The router's word on an operator's wish to settle an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// Written down and followed.
+    Resolved,
+    /// Nothing was changed, and why.
+    Refused(ResolveRefusal),
+}
 
 impl OwnOrders {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ClientId, OrderView>> {
-        // One insert or removal leaves the map whole even if a holder panicked.
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // Single inserts and removals leave both maps whole even if a holder panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn update(&self, view: &OrderView) {
-        let mut orders = self.lock();
+        let (mut known, id) = (self.lock(), view.client_id());
         if view.state.is_terminal() {
-            orders.remove(&view.client_id());
+            known.orders.remove(&id);
         } else {
-            orders.insert(view.client_id(), *view);
+            known.orders.insert(id, *view);
         }
+        if matches!(view.state, OrderState::Unknown(_)) {
+            return;
+        }
+        if let Some(doubt) = known.doubts.get_mut(&id) {
+            (doubt.unproven, doubt.is_stuck) = (None, false);
+            if !doubt.is_awaited {
+                known.doubts.remove(&id);
+            }
+        }
+    }
+
+    /// Takes in what is said about orders of unknown fate.
+    fn note(&self, note: RouterNote) {
+        let mut known = self.lock();
+        match note {
+            RouterNote::Unproven(id, why) if known.orders.contains_key(&id) => {
+                known.doubts.entry(id).or_default().unproven = Some(why.as_str());
+            }
+            RouterNote::Resolved(id) => {
+                if let Some(doubt) = known.doubts.get_mut(&id) {
+                    // Told before the order itself: one that stays unknown is stuck.
+                    (doubt.ruling, doubt.is_stuck) = (Some(Ruling::Resolved), doubt.is_awaited);
+                }
+            }
+            RouterNote::ResolveRefused(id, why) => {
+                if let Some(doubt) = known.doubts.get_mut(&id) {
+                    doubt.ruling = Some(Ruling::Refused(why));
+                }
+            }
+            RouterNote::Unproven(..)
+            | RouterNote::DuplicateFill(_)
+            | RouterNote::Unmapped(_)
+            | RouterNote::Ghost(_)
+            | RouterNote::Adopted(_)
+            | RouterNote::Foreign(_)
+            | RouterNote::RefusalDoubted(_) => {}
+        }
+    }
+
+    /// An order that was called stuck in an earlier life.
+    pub fn was_stuck(&self, id: ClientId) {
+        self.lock().doubts.entry(id).or_default().is_stuck = true;
     }
 
     /// Returns every own order that has not ended.
     pub fn living(&self) -> Vec<OrderView> {
-        self.lock().values().copied().collect()
+        self.lock().orders.values().copied().collect()
+    }
+
+    /// Returns the number of orders of unknown fate that nobody has called stuck.
+    pub fn unsettled(&self) -> usize {
+        let known = self.lock();
+        let is_unknown = |view: &&OrderView| matches!(view.state, OrderState::Unknown(_));
+        let is_stuck = |id| known.doubts.get(&id).is_some_and(|doubt| doubt.is_stuck);
+        (known.orders.values().filter(is_unknown))
+            .filter(|view| !is_stuck(view.client_id()))
+            .count()
+    }
+
+    /// Returns what is said about an order.
+    pub fn doubt(&self, id: ClientId) -> Doubt {
+        self.lock().doubts.get(&id).copied().unwrap_or_default()
+    }
+
+    /// Waits for the word on a wish that is about to be made.
+    pub fn await_ruling(&self, id: ClientId) {
+        let mut known = self.lock();
+        let doubt = known.doubts.entry(id).or_default();
+        (doubt.is_awaited, doubt.ruling) = (true, None);
+    }
+
+    /// Ends the wait and returns the word, if it has come.
+    pub fn ruling(&self, id: ClientId) -> Option<Ruling> {
+        let mut known = self.lock();
+        let doubt = known.doubts.get_mut(&id)?;
+        doubt.is_awaited = false;
+        let ruling = doubt.ruling.take();
+        let is_unknown = |view: &OrderView| matches!(view.state, OrderState::Unknown(_));
+        if !known.orders.get(&id).is_some_and(is_unknown) {
+            known.doubts.remove(&id);
+        }
+        ruling
+    }
+
+    /// Returns whether the word on a wish has come.
+    pub fn is_ruled(&self, id: ClientId) -> bool {
+        self.doubt(id).ruling.is_some()
     }
 }
 
@@ -161,7 +272,10 @@ impl<X: Exits> Perform for OrderRouterPort<X> {
                 self.to_risk(RiskIn::Raise(code, scope, mode));
             }
             RouterEffect::Clear(code, scope) => self.to_risk(RiskIn::Clear(code, scope)),
-            RouterEffect::Note(note) => self.eyes.see(Observed::Router(note)),
+            RouterEffect::Note(note) => {
+                self.own_orders.note(note);
+                self.eyes.see(Observed::Router(note));
+            }
         }
     }
 }

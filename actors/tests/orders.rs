@@ -251,3 +251,118 @@ fn a_start_under_the_kill_switch_cancels_what_rests() {
     bot.signal(Signal::TERM);
     assert_eq!(bot.finish(STOP).code, Some(0));
 }
+
+#[test]
+fn an_order_of_unknown_fate_is_settled_in_two_steps_and_not_too_early() {
+    // Every submit ends in an error page, and none reaches the book: nothing the exchange lists can prove that.
+    let simulator = Simulator::with_own_account(37, &["internal_error_refused=1"]);
+    let place = Installation::armed(&simulator);
+    let mut bot = Bot::start(place.run_command(&RESTING));
+    let unknown = |place: &Installation| {
+        let listed = asked(place, &["orders", "list"]);
+        // Between lock and socket of a start there is no answer.
+        let data = (listed.code == Some(0)).then(|| listed.data())?;
+        let orders = data["orders"].as_array().cloned()?;
+        orders.into_iter().find(|order| order["state"] == "unknown")
+    };
+    let order = bot.wait("an order of unknown fate", SOON, |_| unknown(&place));
+    let id = order["client_id"].as_str().expect("an id").to_owned();
+    let resolve = |what: &str, more: &[&str]| {
+        let args = [
+            "orders", "resolve", &id, "--as", what, "--reason", "a drill",
+        ];
+        asked(&place, &[&args, more].concat())
+    };
+    assert_eq!(asked(&place, &["safe-mode", "on"]).code, Some(0));
+    let shown = resolve("absent", &[]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    let evidence = &shown.data()["evidence"];
+    assert_eq!(
+        (&evidence["read"], &evidence["listed"]),
+        (&Value::from(true), &Value::Null)
+    );
+    assert!(unknown(&place).is_some(), "nothing was changed");
+    assert_eq!(resolve("filled", &[]).code, Some(2));
+    let other = resolve("accepted:1", &["--confirm"]);
+    assert_eq!(other.code, Some(6), "{other:?}");
+    assert!(
+        other.data()["reasons"]
+            .to_string()
+            .contains("the_number_is_not_shown"),
+        "{other:?}"
+    );
+
+    let settled = |bot: &mut Bot, what: &str| {
+        bot.wait("a resolution that is granted", SOON, |_| {
+            let ended = resolve(what, &["--confirm"]);
+            assert!(matches!(ended.code, Some(0 | 6)), "{ended:?}");
+            (ended.code == Some(0)).then_some(())
+        });
+    };
+    let off = |reason: &str| {
+        let ended = asked(
+            &place,
+            &["safe-mode", "off", "--reason", "the drill goes on"],
+        );
+        ended.data()["reasons"].to_string().contains(reason)
+    };
+    assert!(off("unknown_orders"));
+    settled(&mut bot, "stuck");
+    let stuck = unknown(&place).expect("it is still unknown");
+    assert_eq!(stuck["stuck"], Value::from(true), "{stuck}");
+    // Stopped and started, it is still called stuck, and holds up nothing.
+    bot.kill_9();
+    let mut bot = place.start();
+    bot.wait("the order after a restart", SOON, |_| {
+        unknown(&place).filter(|order| order["stuck"] == true)
+    });
+    assert_eq!(asked(&place, &["safe-mode", "on"]).code, Some(0));
+    assert!(
+        !off("unknown_orders"),
+        "one that is stuck does not keep safe mode on (X-24)"
+    );
+    assert_eq!(asked(&place, &["safe-mode", "on"]).code, Some(0));
+    settled(&mut bot, "absent");
+    bot.wait("its end", SOON, |_| {
+        (asked(&place, &["orders", "list"]).data()["orders"] == Value::Array(Vec::new()))
+            .then_some(())
+    });
+    assert_eq!(
+        resolve("absent", &["--confirm"]).code,
+        Some(3),
+        "its fate is known"
+    );
+    bot.signal(Signal::TERM);
+    assert_eq!(bot.finish(STOP).code, Some(0));
+}
+
+#[test]
+fn a_dry_runs_orders_are_taken_back_as_well() {
+    let simulator = Simulator::with_own_account(38, &[]);
+    let place = Installation::dry(&simulator);
+    let mut bot = Bot::start(place.run_command(&RESTING));
+    bot.wait("a simulated order", SOON, |_| {
+        let listed = asked(&place, &["orders", "list", "--all"]);
+        (!ids_or_none(&listed).is_empty()).then_some(())
+    });
+    let all = asked(&place, &["orders", "cancel-all"]);
+    assert_eq!(all.code, Some(0), "{all:?}");
+    assert!(ids_or_none(&asked(&place, &["orders", "list"])).is_empty());
+    assert!(
+        simulator
+            .requests()
+            .iter()
+            .all(|request| request.method == "GET")
+    );
+    bot.signal(Signal::TERM);
+    assert_eq!(bot.finish(STOP).code, Some(0));
+}
+
+/// Before the process answers there is nothing to list.
+fn ids_or_none(ended: &Finished) -> BTreeSet<String> {
+    if ended.code == Some(0) {
+        ids(&ended.data(), "orders")
+    } else {
+        BTreeSet::new()
+    }
+}

@@ -12,18 +12,23 @@ use crate::cli::safe_mode::Common;
 use crate::cli::status_cmd::order_line;
 use crate::control::client::AskError;
 use crate::control::orders::{Cancel, CancelAll, DEADLINE_S_MAX, List};
+use crate::control::resolve::{Resolve, resolution};
 use crate::control::wire::{Answer, Request};
 use crate::signals::Signals;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use std::time::Duration;
 
+/// Longest wait for the evidence, which takes several reads, and the router's word.
+const RESOLVE_TIME_MAX: Duration = Duration::from_secs(90);
+
 const EXAMPLES: &str = "EXAMPLES:\n  \
 btcbot orders list\n  \
 btcbot orders cancel bv1oc000001k3jd8s0000000007\n  \
 btcbot orders cancel 4711 --foreign --reason \"left by hand\"\n  \
 btcbot orders cancel-all --reason \"not what I meant\"\n  \
-btcbot orders cancel-all --offline      without a process: own REST, under the locks\n\n\
+btcbot orders cancel-all --offline      without a process: own REST, under the locks\n  \
+btcbot orders resolve bv1oc000001k3jd8s0000000007 --as absent --reason \"asked support\"\n\n\
 EXIT CODES:\n  0 done, 3 no such order, 4 no running process, 5 deadline with leftovers listed, 6 refused,\n  \
 7 a process is running (--offline), 69 exchange unreachable, 77 keys or permissions";
 
@@ -45,6 +50,8 @@ pub enum OrdersAction {
     Cancel(CancelArgs),
     /// Safe mode on, then cancel every own order until the exchange lists none
     CancelAll(CancelAllArgs),
+    /// Settle an order whose fate the exchange's lists cannot prove: first shown, then done with --confirm
+    Resolve(ResolveArgs),
 }
 
 /// `orders list`.
@@ -97,6 +104,29 @@ pub struct CancelAllArgs {
     pub common: Common,
 }
 
+/// `orders resolve`.
+#[derive(Args, Debug)]
+pub struct ResolveArgs {
+    /// The order's client id
+    pub client_id: String,
+    /// absent, accepted:<the exchange's number> or stuck
+    #[arg(long = "as", value_name = "WHAT", value_parser = known_resolution)]
+    pub resolution: String,
+    /// Why; written down before it acts
+    #[arg(long)]
+    pub reason: String,
+    /// Do it; without this flag the evidence is shown and nothing is changed
+    #[arg(long)]
+    pub confirm: bool,
+    /// Where and how.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+fn known_resolution(text: &str) -> Result<String, String> {
+    resolution(text).map(|_| text.to_owned())
+}
+
 /// Carries out `orders`.
 ///
 /// # Errors
@@ -107,6 +137,7 @@ pub fn orders(args: &OrdersArgs, signals: Signals) -> Outcome {
         OrdersAction::Cancel(args) => cancel(args),
         OrdersAction::CancelAll(args) if args.offline => offline::cancel_all(args, signals),
         OrdersAction::CancelAll(args) => cancel_all(args),
+        OrdersAction::Resolve(args) => resolve(args),
     }
 }
 
@@ -145,6 +176,48 @@ fn cancel_all(args: &CancelAllArgs) -> Outcome {
     let place = (&args.common.source, args.common.json);
     let ask = (&request, within(args.deadline));
     carry_out("orders-cancel-all", place, ask, outcome)
+}
+
+fn resolve(args: &ResolveArgs) -> Outcome {
+    let request = Request::OrdersResolve(Resolve {
+        client_id: args.client_id.clone(),
+        resolution: args.resolution.clone(),
+        reason: args.reason.clone(),
+        confirm: args.confirm,
+    });
+    let place = (&args.common.source, args.common.json);
+    carry_out(
+        "orders-resolve",
+        place,
+        (&request, RESOLVE_TIME_MAX),
+        evidence,
+    )
+}
+
+/// The order, what the exchange shows of it, and what the wish would mean.
+fn evidence(answer: &Answer) -> String {
+    let data = &answer.data;
+    let row = |name: &str| match &data["evidence"][name] {
+        row if row.is_object() => order_line(data, row),
+        _ => "           nothing".to_owned(),
+    };
+    let read = data["evidence"]["failure"].as_str().map_or_else(
+        || {
+            format!(
+                "by its client id, among open orders and its pair's history\n{}\nby the given number\n{}",
+                row("listed"),
+                row("numbered")
+            )
+        },
+        |failure| format!("could not be read: {failure}"),
+    );
+    format!(
+        "order\n{}\nthe exchange shows {read}\nas {}: {}\n{}\n",
+        order_line(data, &data["order"]),
+        data["as"].as_str().unwrap_or("?"),
+        data["consequence"].as_str().unwrap_or("?"),
+        answer.text,
+    )
 }
 
 /// The list is read once more at the end, within the client's own limits.

@@ -202,6 +202,14 @@ pub fn order_line(data: &Value, order: &Value) -> String {
     let why = order["why"]
         .as_str()
         .map_or(String::new(), |why| format!(" ({why})"));
+    let unproven = order["unproven"]
+        .as_str()
+        .map_or(String::new(), |why| format!(", not provably absent: {why}"));
+    let stuck = if order["stuck"] == Value::Bool(true) {
+        ", called stuck"
+    } else {
+        ""
+    };
     let asked = if order["cancel_asked"] == Value::Bool(true) {
         ", cancel asked"
     } else {
@@ -211,7 +219,7 @@ pub fn order_line(data: &Value, order: &Value) -> String {
         .as_str()
         .map_or(String::new(), |whose| format!(", {whose}"));
     format!(
-        "           {} {} {} {} {} at {}, filled {}, {}{why} for {}{asked}{whose}",
+        "           {} {} {} {} {} at {}, filled {}, {}{why} for {}{unproven}{stuck}{asked}{whose}",
         order["client_id"].as_str().unwrap_or("-"),
         order["order_id"].as_str().unwrap_or("no number"),
         text(&order["side"]),

@@ -8,17 +8,16 @@ use super::wire::{Answer, Request, Verdict};
 use crate::driver::reads::Reads;
 use crate::gate::Flag;
 use crate::operator::Operator;
-use crate::order_router::OwnOrders;
+use crate::status::order_json;
 use engine::ids::AccountTag;
+use engine::order::OrderView;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Everything that commands work with.
 pub struct Desk {
-    /// Safe mode, journal, status, time.
+    /// Safe mode, own orders, journal, status, time.
     pub operator: Arc<Operator>,
-    /// Own orders as the router knows them.
-    pub own_orders: OwnOrders,
     /// The exchange, on connections of its own; `None` where the venue is simulated inside this process.
     pub exchange: Option<Reads>,
     /// Our account: the orders with this tag are ours.
@@ -33,6 +32,7 @@ impl Desk {
             Request::SafeModeOff(why) => self.safe_mode_off(peer, &why).await,
             Request::OrdersList(list) => self.orders_list(list).await,
             Request::OrdersCancel(cancel) => self.orders_cancel(peer, &cancel).await,
+            Request::OrdersResolve(resolve) => self.orders_resolve(peer, &resolve).await,
             Request::OrdersCancelAll(all) => self.orders_cancel_all(peer, &all).await,
         }
     }
@@ -51,7 +51,18 @@ impl Desk {
         let raised = self.operator.owner.gate().raised();
         picture["taken_us"] = json!(now.0);
         picture["gate"] = json!(raised.into_iter().map(Flag::as_str).collect::<Vec<_>>());
+        let own = self.operator.own_orders.living();
+        picture["orders"] = own.iter().map(|view| self.order_json(view)).collect();
         picture
+    }
+
+    /// An own order, and what is said about an unknown fate.
+    pub(super) fn order_json(&self, view: &OrderView) -> Value {
+        let mut shown = order_json(view);
+        let doubt = self.operator.own_orders.doubt(view.client_id());
+        shown["unproven"] = json!(doubt.unproven);
+        shown["stuck"] = json!(doubt.is_stuck);
+        shown
     }
 
     /// The mode and who asks for it, in one line.

@@ -129,12 +129,12 @@ impl Left {
 
 impl Desk {
     pub(super) async fn orders_list(&self, list: List) -> Answer {
-        let own = self.own_orders.living();
+        let own = self.operator.own_orders.living();
         let now = self.operator.clock.now();
         let mut data = json!({
             "source": "engine",
             "now_us": now.0,
-            "orders": own.iter().map(order_json).collect::<Vec<_>>(),
+            "orders": own.iter().map(|view| self.order_json(view)).collect::<Vec<_>>(),
         });
         let Some(reads) = self.exchange.as_ref().filter(|_| list.all) else {
             return Answer::new(Verdict::Done, "", data);
@@ -265,7 +265,7 @@ impl Desk {
         } else {
             self.operator.safe_mode_on()
         };
-        let living = self.own_orders.living();
+        let living = self.operator.own_orders.living();
         let entry = Entry {
             what: if ask.keep_mode {
                 "orders cancel-all --keep-mode".to_owned()
@@ -308,7 +308,7 @@ impl Desk {
         let is_target = |id: ClientId| targets.is_none_or(|targets| targets.contains(&id));
         loop {
             let mut left = Left {
-                own: self.own_orders.living(),
+                own: self.operator.own_orders.living(),
                 ..Left::default()
             };
             left.own.retain(|view| is_target(view.client_id()));
@@ -332,7 +332,7 @@ impl Desk {
     }
 
     fn own(&self, name: Name) -> Option<OrderView> {
-        let living = self.own_orders.living();
+        let living = self.operator.own_orders.living();
         living.into_iter().find(|view| name.is_view(view))
     }
 

@@ -50,6 +50,7 @@ fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
         owner,
         journal,
         status,
+        own_orders: OwnOrders::default(),
         clock,
         configured_safe: false,
         unarmed_live: false,
@@ -57,7 +58,6 @@ fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
     };
     let desk = Desk {
         operator: Arc::new(operator),
-        own_orders: OwnOrders::default(),
         exchange: None,
         tag: AccountTag::from_entropy(1),
     };

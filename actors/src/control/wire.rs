@@ -4,6 +4,7 @@
 //! its places to the compiler.
 
 use crate::control::orders::{Cancel, CancelAll, List};
+use crate::control::resolve::Resolve;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -47,16 +48,20 @@ pub enum Request {
     /// Cancels every own order.
     #[serde(rename = "orders.cancel-all")]
     OrdersCancelAll(CancelAll),
+    /// Settles an order of unknown fate.
+    #[serde(rename = "orders.resolve")]
+    OrdersResolve(Resolve),
 }
 
 /// Every verb, as errors list them.
-pub const VERBS: [&str; 6] = [
+pub const VERBS: [&str; 7] = [
     "status",
     "safe-mode.on",
     "safe-mode.off",
     "orders.list",
     "orders.cancel",
     "orders.cancel-all",
+    "orders.resolve",
 ];
 
 impl Request {
@@ -69,6 +74,7 @@ impl Request {
             Self::OrdersList(_) => "orders.list",
             Self::OrdersCancel(_) => "orders.cancel",
             Self::OrdersCancelAll(_) => "orders.cancel-all",
+            Self::OrdersResolve(_) => "orders.resolve",
         }
     }
 
@@ -250,6 +256,12 @@ mod tests {
                 keep_mode: true,
                 reason: String::new(),
                 deadline_s: 3,
+            }),
+            Request::OrdersResolve(Resolve {
+                client_id: "b".to_owned(),
+                resolution: "stuck".to_owned(),
+                reason: "because".to_owned(),
+                confirm: true,
             }),
         ]
     }

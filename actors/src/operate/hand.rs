@@ -14,6 +14,7 @@ impl Parts {
             owner: Arc::clone(&self.owner),
             journal: running.journal.clone(),
             status: Arc::clone(&self.status),
+            own_orders: self.own_orders.clone(),
             clock: self.clock.clone(),
             configured_safe: self.settings.safety.safe_mode,
             unarmed_live: self.is_unarmed_live,
@@ -32,7 +33,6 @@ impl Parts {
         };
         let desk = Desk {
             operator: Arc::clone(operator),
-            own_orders: self.own_orders.clone(),
             exchange,
             tag: self.tag,
         };

@@ -231,12 +231,14 @@ pub(super) fn order_router<X: Exits>(
             risk: links.risk.clone(),
             reconciler: links.reconciler.clone(),
             gate,
-            own_orders,
+            own_orders: own_orders.clone(),
             received: BTreeMap::new(),
             eyes,
         };
         let mut recovery = Outbox::default();
         core.recovered(clock.now(), &mut recovery);
+        (core.unknowns().filter(|order| order.is_stuck))
+            .for_each(|order| own_orders.was_stuck(order.client_id));
         if is_held_back {
             // What was asked for before this start holds for the orders that outlived it.
             core.handle(
