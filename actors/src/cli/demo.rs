@@ -4,6 +4,7 @@
 
 mod profile;
 mod story;
+mod unknowns;
 mod verdict;
 
 use crate::cli::DemoArgs;
@@ -47,8 +48,8 @@ pub fn demo(args: &DemoArgs, mut signals: Signals) -> Outcome {
 async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
     let clock = Clock::start();
     let run_id = format!("demo-{:x}", clock.now().ms());
-    let server = embedded_exchange(args.seed).await?;
-    let loaded = profile(&server, clock.now())?;
+    let server = embedded_exchange(args).await?;
+    let loaded = profile(args, &server, clock.now())?;
     let settings = Arc::new(unlocked(&loaded));
     let filter = Filter::default();
     let logging = install_logging(&clock, &filter, &run_id);
@@ -74,6 +75,9 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
         "DEMO: simulated exchange, no real money. Seed {}, Ctrl-C stops.",
         args.seed
     ));
+    if args.faults {
+        story.say("the exchange loses requests and replies, fails, refuses and cuts the stream");
+    }
     if plane.fell_back {
         story.say("the usual port of the status plane is busy, so it took a free one");
     }

@@ -35,6 +35,7 @@ With no configuration it trades nothing: safe mode, dry run and kill switch are 
 const EXAMPLES: &str = "EXAMPLES:\n  \
 btcbot demo                         trade on an embedded exchange: no keys, no network\n  \
 btcbot demo --for 20s --json        the same for 20 seconds, one JSON verdict at the end\n  \
+btcbot demo --for 5m --faults       the same on an exchange that fails, loses and refuses\n  \
 btcbot replay recording.ndjson.gz   run a strategy over a recorded order book\n  \
 btcbot config check                 read all configuration, say everything that is wrong\n  \
 btcbot run                          the engine, as configured\n\n\
@@ -106,6 +107,10 @@ pub struct DemoArgs {
     /// Seed of the simulated market
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Let the exchange fail: 5 % of accepted orders answered 500, 5 % of requests or replies lost, 2 % answered 429,
+    /// the stream cut about once a minute; the end waits until every order's fate is known
+    #[arg(long)]
+    pub faults: bool,
     /// Where the status plane listens; a busy port given here is an error
     #[arg(long, value_name = "ADDR")]
     pub http: Option<SocketAddr>,

@@ -1,5 +1,6 @@
 //! The demo's world: an embedded exchange with one account, and settings in which something happens within seconds.
 
+use crate::cli::DemoArgs;
 use crate::cli::exit::{Exit, Failed};
 use config::load::{Flag, Loaded, Sources};
 use config::settings::Settings;
@@ -7,6 +8,7 @@ use engine::ids::Asset;
 use engine::money::Amount;
 use engine::time::Timestamp;
 use simulator::exchange::AccountSpec;
+use simulator::profile::Profile as Manners;
 use simulator::server::{RequestLog, Server};
 use simulator::venue::{EXAMPLE_KEY, EXAMPLE_SECRET, EXAMPLE_USER_ID, Member, VenueOptions};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -50,8 +52,31 @@ const PROFILE: [&str; 32] = [
     "orders.reconcile_interval_seconds=2",
 ];
 
+/// What `--faults` switches on in the exchange. A lost request and a lost reply look the same from here, and only one
+/// of them left an order behind.
+const FAULTS: [&str; 5] = [
+    "fault.internal_error_accepted=0.05",
+    "fault.request_lost=0.025",
+    "fault.reply_lost=0.025",
+    "fault.rest_429=0.02",
+    "fault.ws_reset=0.017",
+];
+
+/// Seconds that the end may take with `--faults`. The proof that an order never was needs 25.5 s and three whole looks
+/// at the account, and one look in three fails here.
+const SETTLE_S_MAX: &str = "orders.shutdown_deadline_seconds=180";
+
+/// The switches of the embedded exchange.
+fn manners(args: &DemoArgs) -> Manners {
+    let mut manners = Manners::faithful();
+    for fault in FAULTS.iter().filter(|_| args.faults) {
+        manners.set(fault).expect("the table holds known switches");
+    }
+    manners
+}
+
 /// Starts the exchange on a free port of loopback.
-pub(super) async fn embedded_exchange(seed: u64) -> Result<Server, Failed> {
+pub(super) async fn embedded_exchange(args: &DemoArgs) -> Result<Server, Failed> {
     let quote = Asset::parse("TRY").expect("a short name");
     let member = Member {
         spec: AccountSpec {
@@ -62,9 +87,9 @@ pub(super) async fn embedded_exchange(seed: u64) -> Result<Server, Failed> {
         secret: EXAMPLE_SECRET.into(),
     };
     let options = VenueOptions {
-        seed,
+        seed: args.seed,
+        profile: manners(args),
         members: vec![member],
-        ..VenueOptions::default()
     };
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(loopback, &options, RequestLog::none()).await;
@@ -77,14 +102,15 @@ pub(super) async fn embedded_exchange(seed: u64) -> Result<Server, Failed> {
 }
 
 /// The demo's settings: its profile over the defaults, pointed at the embedded exchange.
-pub(super) fn profile(server: &Server, now: Timestamp) -> Result<Loaded, Failed> {
+pub(super) fn profile(args: &DemoArgs, server: &Server, now: Timestamp) -> Result<Loaded, Failed> {
     let working_dir = std::env::current_dir().unwrap_or_default();
     let mut sources = Sources::demo(std::env::vars_os().collect(), working_dir, now);
     let urls = [
         format!("exchange.rest_url={}", server.rest_url()),
         format!("exchange.ws_url={}", server.ws_url()),
     ];
-    let profile = PROFILE.iter().map(|line| (*line).to_owned());
+    let patience = args.faults.then_some(SETTLE_S_MAX);
+    let profile = PROFILE.into_iter().chain(patience).map(str::to_owned);
     sources.flags = urls.into_iter().chain(profile).map(Flag::Set).collect();
     config::load::load(sources).map_err(|errors| crate::cli::resolve::refused(&errors))
 }

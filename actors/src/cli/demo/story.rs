@@ -1,10 +1,12 @@
 //! What a person reads while the demo trades: the stream, the modes, the first orders, every fill.
 
+use super::unknowns::{Turn, Unknowns};
 use crate::clock::Clock;
 use crate::observer::{Observed, Watcher};
 use crate::out;
 use crate::status::Status;
 use engine::money::Amount;
+use engine::order::OrderView;
 use engine::time::Timestamp;
 use std::sync::{Arc, Mutex};
 
@@ -15,6 +17,8 @@ pub(super) struct Story {
     is_silent: bool,
     /// What the verdict wants to know.
     pub(super) marks: Mutex<Marks>,
+    /// Orders whose fate was unknown for a while.
+    pub(super) unknowns: Mutex<Unknowns>,
 }
 
 /// Moments that the verdict quotes.
@@ -35,6 +39,7 @@ impl Story {
             start,
             is_silent,
             marks: Mutex::default(),
+            unknowns: Mutex::default(),
         }
     }
 
@@ -58,7 +63,26 @@ impl Story {
         Arc::new(move |observed: &Observed, status: &Status| self.see(observed, status))
     }
 
+    /// Follows an order through the time in which nobody knows whether it exists.
+    fn follow(&self, view: &OrderView) {
+        let mut unknowns = self.unknowns.lock().expect("nobody panics with them");
+        let turn = unknowns.take(self.clock.now(), view.client_id(), view.state);
+        drop(unknowns);
+        let id = view.client_id();
+        match turn {
+            Some(Turn::Began) => self.say(&format!("lost   {id}: nobody knows whether it exists")),
+            Some(Turn::Ended(resolved)) => self.say(&format!(
+                "found  {id}: {} after {} ms",
+                resolved.state, resolved.took_ms
+            )),
+            None => {}
+        }
+    }
+
     fn see(&self, observed: &Observed, status: &Status) {
+        if let Observed::Order(view) = observed {
+            self.follow(view);
+        }
         match observed {
             Observed::Fill(trade) => {
                 let elapsed = self.clock.now().ms_since(self.start);

@@ -1,4 +1,6 @@
 //! The demo's verdict: nothing left open, nothing unknown, nothing sent twice, and the ledger equal to the exchange.
+//!
+//! Duplicates and faults are what the exchange itself has counted; the engine is not asked about them.
 
 use super::story::Story;
 use crate::cli::DemoArgs;
@@ -74,7 +76,7 @@ fn ours(status: &SharedStatus) -> Vec<(Asset, Amount)> {
         .unwrap_or_default()
 }
 
-/// Prints the verdict; anything left open, unknown, sent twice or not adding up is exit 3.
+/// Prints the verdict: an order left over is exit 5, anything sent twice or not adding up is exit 3.
 pub(super) fn conclude(
     args: &DemoArgs,
     ended: &Ended,
@@ -86,7 +88,10 @@ pub(super) fn conclude(
     let status = status.read().expect("no holder of the status can panic");
     let counts = status.counts;
     let marks = story.marks.lock().expect("nobody panics with the marks");
+    let unknowns = story.unknowns.lock().expect("nobody panics with them");
     let duplicates = server.inspect(|venue| venue.exchange().duplicate_client_ids());
+    let faults = server.inspect(|venue| venue.faults().clone());
+    let reconnects = counts.sessions.saturating_sub(1);
     let (unknown, open) = (status.unknown_orders(), ended.leftovers.len());
     let ok = open == 0 && unknown == 0 && duplicates == 0 && books.agree() && counts.restarts == 0;
     let amount = |amount: Option<Amount>| amount.map_or(Value::Null, |amount| json!(amount));
@@ -101,14 +106,31 @@ pub(super) fn conclude(
         "first_fill_ms": marks.first_fill_ms,
         "open_orders_at_exit": open,
         "unknown_orders": unknown,
+        "unknowns": unknowns.to_json(),
+        "faults": faults,
+        "reconnects": reconnects,
         "duplicate_client_ids": duplicates,
         "ledger_matches_exchange": books.agree(),
         "equity_start": amount(marks.equity_start),
         "equity_end": amount(status.money.as_ref().and_then(|money| money.equity)),
         "restarts": counts.restarts,
     });
+    let injected: Vec<String> = faults
+        .iter()
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    let trouble = if injected.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "faults: {}; reconnects {reconnects}, restarts {}.\n{}",
+            injected.join(", "),
+            counts.restarts,
+            unknowns.to_text()
+        )
+    };
     let text = format!(
-        "\n{} orders, {} fills, {} cancels. Open {open}, unknown {unknown}, duplicates {duplicates}, ledger equals the exchange: {}.\nequity {} -> {} TRY\n",
+        "\n{} orders, {} fills, {} cancels. Open {open}, unknown {unknown}, duplicates {duplicates}, ledger equals the exchange: {}.\nequity {} -> {} TRY\n{trouble}",
         counts.submitted,
         counts.fills,
         counts.cancels,
@@ -127,5 +149,9 @@ pub(super) fn conclude(
         warnings: Vec::new(),
     }
     .print(args.json, &text)?;
-    Ok(if ok { Exit::Ok } else { Exit::CheckFailed })
+    Ok(match (ok, open) {
+        (true, _) => Exit::Ok,
+        (false, 0) => Exit::CheckFailed,
+        (false, _) => Exit::Deadline,
+    })
 }

@@ -7,6 +7,10 @@ use super::{FAULT_BEAT_MS, Venue};
 use crate::profile::Profile;
 use engine::dice::Dice;
 use engine::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// How often each fault has struck, by the name of its switch; a fault that never struck is not listed.
+pub type FaultCounts = BTreeMap<&'static str, u64>;
 
 /// Seconds that a 429 of a fault asks for.
 pub(super) const FAULT_RETRY_AFTER_S: i64 = 1;
@@ -36,6 +40,18 @@ pub(super) enum After {
 }
 
 impl Before {
+    /// Returns the switch behind it.
+    pub(super) const fn switch(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::RequestLost => Some("fault.request_lost"),
+            Self::TooManyRequests => Some("fault.rest_429"),
+            Self::Maintenance => Some("fault.maintenance"),
+            Self::Html { .. } => Some("fault.html_502"),
+            Self::InternalErrorRefused => Some("fault.internal_error_refused"),
+        }
+    }
+
     /// Draws; `is_order` says whether the request enters an order, `is_act` whether it changes anything.
     pub(super) fn draw(profile: &Profile, dice: &mut Dice, is_order: bool, is_act: bool) -> Self {
         if profile.request_lost.hits(dice) {
@@ -56,6 +72,16 @@ impl Before {
 }
 
 impl After {
+    /// Returns the switch behind it.
+    pub(super) const fn switch(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::ReplyLost => Some("fault.reply_lost"),
+            Self::InternalError => Some("fault.internal_error_accepted"),
+            Self::Empty => Some("fault.empty_200"),
+        }
+    }
+
     /// Draws; `is_accepted_order` says whether an order was taken.
     pub(super) fn draw(profile: &Profile, dice: &mut Dice, is_accepted_order: bool) -> Self {
         if profile.reply_lost.hits(dice) {
@@ -71,6 +97,18 @@ impl After {
 }
 
 impl Venue {
+    /// Returns how often each fault has struck a request or a connection.
+    pub const fn faults(&self) -> &FaultCounts {
+        &self.faults
+    }
+
+    /// Counts a fault that struck.
+    pub(super) fn count_fault(&mut self, switch: Option<&'static str>) {
+        if let Some(switch) = switch {
+            *self.faults.entry(switch).or_insert(0) += 1;
+        }
+    }
+
     /// Rolls once a second for each connection.
     pub(super) fn roll_connection_faults(&mut self, now: Timestamp) {
         let profile = self.exchange.profile();
@@ -80,8 +118,12 @@ impl Venue {
             for connection in self.sessions.each() {
                 if reset.hits(&mut self.dice) {
                     connection.cut(Cut::Fault);
+                    *self.faults.entry("fault.ws_reset").or_insert(0) += 1;
                 }
-                connection.is_silent |= silent.hits(&mut self.dice);
+                if silent.hits(&mut self.dice) {
+                    connection.is_silent = true;
+                    *self.faults.entry("fault.ws_silent").or_insert(0) += 1;
+                }
             }
         }
     }

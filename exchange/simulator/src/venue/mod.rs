@@ -15,6 +15,7 @@ mod rest;
 mod sessions;
 
 pub use auth::{Credentials, Unauthorized};
+pub use faults::FaultCounts;
 pub use limits::{Endpoint, OverQuota, Quota, WINDOWS_MAX, Who};
 pub use reply::{Content, Fate, RestReply};
 pub use rest::{HttpMethod, RestRequest};
@@ -112,6 +113,7 @@ pub struct Venue {
     sessions: Sessions,
     dice: Dice,
     next_fault_beat: Timestamp,
+    faults: FaultCounts,
     books: BTreeMap<PairIndex, public::CachedBook>,
 }
 
@@ -138,6 +140,7 @@ impl Venue {
             sessions: Sessions::default(),
             dice: Dice::new(options.seed ^ FAULT_SEED),
             next_fault_beat: start.plus_ms(FAULT_BEAT_MS),
+            faults: FaultCounts::new(),
             books: BTreeMap::new(),
         })
     }

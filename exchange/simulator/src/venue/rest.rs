@@ -145,6 +145,7 @@ impl Venue {
         }
         if profile.reply_slow.hits(&mut self.dice) {
             reply.delay_ms += profile.reply_slow_ms.draw(&mut self.dice);
+            self.count_fault(Some("fault.reply_slow"));
         }
         // Events that overtake the answer leave before it.
         self.advance(now);
@@ -162,6 +163,7 @@ impl Venue {
             matches!(route, Route::Insert | Route::Cancel),
         );
         let before = Before::draw(self.exchange.profile(), &mut self.dice, is_order, is_act);
+        self.count_fault(before.switch());
         match before {
             Before::RequestLost => return RestReply::lost(),
             Before::Maintenance if is_order => {
@@ -195,7 +197,9 @@ impl Venue {
     /// Draws what goes wrong with an answer.
     fn spoil(&mut self, reply: &RestReply) -> RestReply {
         let is_accepted_order = reply.accepted.is_some();
-        match After::draw(self.exchange.profile(), &mut self.dice, is_accepted_order) {
+        let after = After::draw(self.exchange.profile(), &mut self.dice, is_accepted_order);
+        self.count_fault(after.switch());
+        match after {
             After::Nothing => reply.clone(),
             After::ReplyLost => RestReply {
                 fate: Fate::Lost,
