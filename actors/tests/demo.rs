@@ -12,6 +12,8 @@ use support::{Bot, SOON, START, STOP, run};
 
 /// The status plane's usual port.
 const USUAL_PORT: u16 = 9464;
+/// Longest run of 15 s with faults: its end waits up to 180 s for proofs.
+const FAULTS_SETTLE: Duration = Duration::from_secs(210);
 
 fn demo(place: &Installation, args: &[&str]) -> Command {
     let args: Vec<&str> = ["demo"].into_iter().chain(args.iter().copied()).collect();
@@ -58,6 +60,31 @@ fn a_short_demo_trades_and_leaves_nothing_behind() {
         .expect("a decimal");
     assert!((990_000.0..1_010_000.0).contains(&equity), "{data}");
     assert_eq!(place.names(), Vec::<String>::new(), "the demo wrote files");
+}
+
+#[test]
+fn on_an_exchange_that_fails_every_order_is_known_in_the_end() {
+    let place = Installation::empty();
+    let args = ["--for", "15s", "--seed", "7", "--faults", "--json"];
+    let ended = run(demo(&place, &args), START + FAULTS_SETTLE);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let data = ended.data();
+    assert!(
+        data["faults"]
+            .as_object()
+            .is_some_and(|kinds| !kinds.is_empty()),
+        "{data}"
+    );
+    let unknowns = &data["unknowns"];
+    let resolved = ["resolved_open", "resolved_absent"].map(|name| unknowns[name].as_u64());
+    assert_eq!(unknowns["still_unknown"], Value::from(0), "{data}");
+    assert_eq!(
+        unknowns["seen"].as_u64(),
+        resolved.into_iter().sum(),
+        "{data}"
+    );
+    assert_eq!(data["duplicate_client_ids"], Value::from(0), "{data}");
+    assert_eq!(data["ledger_matches_exchange"], Value::from(true), "{data}");
 }
 
 #[test]
