@@ -519,5 +519,9 @@ impl Handler<Tell<Observed>> for Observer {
 
     fn handle(&mut self, message: Tell<Observed>, _ctx: &mut Self::Context) {
         self.take(&message.0);
+        // What readiness hangs on is shown at once; the rest can wait for the beat.
+        if matches!(message.0, Observed::Pass(_) | Observed::Offset(_)) {
+            self.refresh();
+        }
     }
 }

@@ -21,6 +21,7 @@ mod perform;
 pub mod plan;
 pub mod planted;
 pub mod points;
+pub mod process;
 mod stream;
 pub mod trace;
 mod verdict;

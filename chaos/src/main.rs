@@ -1,10 +1,13 @@
 //! The command: seeds, crash points and planted bugs; a report on stdout, traces on stderr.
 
 use chaos::world::Outcome;
-use chaos::{campaign, disk, points};
+use chaos::{campaign, disk, points, process};
 use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// Nothing was judged: the command line or the machine does not allow it.
+const EXIT_USAGE: u8 = 2;
 /// Lines of a replayed seed that are shown.
 const TRACE_LINES: usize = 200_000;
 
@@ -26,6 +29,8 @@ enum Command {
     Planted(Planted),
     /// Cuts the power of the journal's disk at every operation, lets it fail and lets it rot.
     Disk(Disk),
+    /// Kills the release binary again and again while it trades, and judges what is left.
+    Process(Process),
 }
 
 #[derive(Args)]
@@ -68,6 +73,24 @@ struct Planted {
 }
 
 #[derive(Args)]
+struct Process {
+    /// SIGKILLs, over all lanes.
+    #[arg(long, default_value_t = 200)]
+    kills: u32,
+    /// Seed of the moments and of the exchange's faults.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The binary to kill.
+    #[arg(long, value_name = "PATH", default_value = "target/release/btcbot")]
+    binary: PathBuf,
+    /// Wipes the journal before each lane's last kill: a planted disaster, which must be found (exit 1).
+    #[arg(long)]
+    wipe: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
 struct Output {
     /// Prints the report on one line.
     #[arg(long)]
@@ -103,6 +126,7 @@ fn main() -> ExitCode {
             report("btcbot.chaos-planted/v1", is_ok, &hunts, &planted.output)
         }
         Command::Disk(asked) => run_disk(&asked),
+        Command::Process(asked) => run_process(asked),
     }
 }
 
@@ -156,6 +180,37 @@ fn run_disk(asked: &Disk) -> ExitCode {
     }
     let schema = "btcbot.chaos-disk/v1";
     report(schema, found.is_ok(), &found, &asked.output)
+fn run_process(asked: Process) -> ExitCode {
+    let Process {
+        kills,
+        seed,
+        binary,
+        wipe,
+        output,
+    } = asked;
+    eprintln!(
+        "process: seed {seed}, {kills} kills of {}",
+        binary.display()
+    );
+    let asked = process::Asked {
+        kills,
+        seed,
+        binary,
+        wipe,
+    };
+    match process::run(&asked) {
+        Ok(summary) => {
+            for found in summary.findings() {
+                eprintln!("{found}");
+            }
+            let is_ok = summary.is_ok(&asked);
+            report("btcbot.chaos-process/v1", is_ok, &summary, &output)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
 }
 
 #[expect(

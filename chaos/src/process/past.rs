@@ -1,0 +1,70 @@
+//! What the journal holds after a kill: read from a copy, so that the next start finds the file as the kill left it.
+
+use actors::store::{Entry, FILE_NAME, Store, Venue};
+use engine::ids::OrderId;
+use engine::money::Qty;
+use engine::record::Record;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// What matters of a journal.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// Client ids that were written down before their first byte left.
+    pub sending: BTreeSet<String>,
+    /// Those of them without an answer, a number or an end.
+    pub unanswered: BTreeSet<String>,
+    /// Booked quantity by order.
+    pub booked: BTreeMap<OrderId, Qty>,
+    /// Number of records.
+    pub records: usize,
+}
+
+/// Copies the journal of `dir` into `scratch`, opens the copy as the engine does, and reads it.
+///
+/// # Errors
+/// The file cannot be copied, or the store refuses it: text for people.
+pub fn read(dir: &Path, scratch: &Path) -> Result<Past, String> {
+    let (from, to) = (dir.join(FILE_NAME), scratch.join(FILE_NAME));
+    fs::copy(&from, &to).map_err(|error| format!("{}: {error}", from.display()))?;
+    let opened = Store::open(scratch, Venue::Live);
+    let (store, entries) = opened.map_err(|error| format!("{}: {error}", from.display()))?;
+    store.close();
+    Ok(fold(&entries))
+}
+
+fn fold(entries: &[Entry]) -> Past {
+    let mut past = Past::default();
+    for entry in entries {
+        past.take(&entry.record);
+    }
+    past.records = entries.len();
+    past
+}
+
+impl Past {
+    fn take(&mut self, record: &Record) {
+        match record {
+            Record::Sending { order, .. } => {
+                let id = order.client_id.to_string();
+                self.unanswered.insert(id.clone());
+                self.sending.insert(id);
+            }
+            Record::Outcome { client_id, .. }
+            | Record::Adopted { client_id, .. }
+            | Record::Ended { client_id, .. } => {
+                self.unanswered.remove(&client_id.to_string());
+            }
+            Record::Fill(trade) => {
+                *self.booked.entry(trade.order_id).or_insert(Qty::ZERO) += trade.qty;
+            }
+            Record::Boot { .. }
+            | Record::CancelAsked { .. }
+            | Record::Opening { .. }
+            | Record::DayStart { .. }
+            | Record::SafeMode { .. }
+            | Record::Stop { .. } => {}
+        }
+    }
+}

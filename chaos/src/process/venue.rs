@@ -1,0 +1,223 @@
+//! The simulated exchange of a lane, on a thread of its own: sockets for the process, and the truth for the judge.
+
+use super::judge::Sums;
+use super::weather::Weather;
+use engine::ids::{Asset, OrderId};
+use engine::money::{Amount, Qty};
+use serde::Deserialize;
+use simulator::exchange::AccountSpec;
+use simulator::ledger::{AccountIndex, Balance};
+use simulator::server::{RequestLog, Server};
+use simulator::venue::{EXAMPLE_SECRET, Member, VenueOptions};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+/// Opening cash of the account, in TRY.
+const CASH_TRY: i64 = 1_000_000;
+/// User number of the account.
+const USER_ID: i64 = 200_003;
+/// The only account.
+const ACCOUNT: AccountIndex = AccountIndex(0);
+/// How far back the exchange's balances are compared, milliseconds: what the process shows is a picture, taken once a
+/// second, of what it learnt behind the exchange's own delays.
+const LOOK_BACK_MS: i64 = 6_000;
+/// Step of that comparison, milliseconds.
+const LOOK_STEP_MS: i64 = 20;
+
+/// A running exchange; it ends when this is dropped.
+pub struct Exchange {
+    server: Arc<Server>,
+    key: String,
+    posts: Posts,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The submits in the request log, read as it grows.
+struct Posts {
+    path: PathBuf,
+    read: u64,
+    ids: Vec<String>,
+}
+
+/// What is read of a line of the request log.
+#[derive(Deserialize)]
+struct Line {
+    method: String,
+    client_id: Option<String>,
+}
+
+impl Exchange {
+    /// Starts one with an account that holds cash only. One key may be used by one process on a machine, so each lane
+    /// has its own.
+    ///
+    /// # Errors
+    /// No port, no thread or no log: text for people.
+    pub fn start(seed: u64, key: String, log: &Path) -> Result<Self, String> {
+        let quote = Asset::parse("TRY").expect("a short name");
+        let member = Member {
+            spec: AccountSpec {
+                user_id: USER_ID,
+                deposits: vec![(quote, Amount::from_whole(CASH_TRY))],
+            },
+            key: key.clone(),
+            secret: EXAMPLE_SECRET.into(),
+        };
+        let options = VenueOptions {
+            seed,
+            profile: Weather::Calm.profile(),
+            members: vec![member],
+        };
+        let requests = RequestLog::file(log).map_err(|error| error.to_string())?;
+        let (stop, stopped) = oneshot::channel();
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn(move || serve(&options, requests, stopped, &tell));
+        let started = told.recv().map_err(|error| error.to_string())?;
+        Ok(Self {
+            server: started?,
+            key,
+            posts: Posts {
+                path: log.to_owned(),
+                read: 0,
+                ids: Vec::new(),
+            },
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Returns REST base, stream, key and secret.
+    pub fn access(&self) -> (String, String, &str, &'static str) {
+        let (rest, ws) = (self.server.rest_url(), self.server.ws_url());
+        (rest, ws, &self.key, EXAMPLE_SECRET)
+    }
+
+    /// Changes the weather at once.
+    pub fn set(&self, weather: Weather) {
+        let profile = weather.profile();
+        self.server
+            .inspect(|venue| *venue.exchange_mut().profile_mut() = profile);
+    }
+
+    /// Returns the client ids of all submits that the log shows, one for each request.
+    pub fn posted(&mut self) -> &[String] {
+        self.posts.read_on();
+        &self.posts.ids
+    }
+
+    /// Returns the client ids of all accepted orders, one for each order.
+    pub fn accepted(&self) -> Vec<String> {
+        self.server.inspect(|venue| {
+            let counted = venue.exchange().submitted_client_ids();
+            let times = |(id, count): (&str, u32)| {
+                std::iter::repeat_n(id.to_owned(), usize::try_from(count).unwrap_or(usize::MAX))
+            };
+            counted.flat_map(times).collect()
+        })
+    }
+
+    /// Returns the client ids of the open orders.
+    pub fn open(&self) -> Vec<String> {
+        self.server.inspect(|venue| {
+            let open = venue.exchange().orders().filter(|o| o.state().is_open());
+            open.map(|order| order.client_id.clone()).collect()
+        })
+    }
+
+    /// Returns the traded quantity by order.
+    pub fn traded(&self) -> BTreeMap<OrderId, Qty> {
+        self.server.inspect(|venue| {
+            let mut traded = BTreeMap::new();
+            for fill in venue.exchange().fills() {
+                *traded.entry(fill.order_id).or_insert(Qty::ZERO) += fill.qty;
+            }
+            traded
+        })
+    }
+
+    /// Returns the account as it is.
+    pub fn balances(&self) -> Sums {
+        self.server
+            .inspect(|venue| sums(venue.exchange().ledger().balances(ACCOUNT)))
+    }
+
+    /// Returns whether the account was ever, in the last seconds, what `is_it` recognises.
+    pub fn was(&self, is_it: impl Fn(&Sums) -> bool) -> bool {
+        self.server.inspect(|venue| {
+            let exchange = venue.exchange();
+            let back = (0..=LOOK_BACK_MS / LOOK_STEP_MS).map(|step| step * LOOK_STEP_MS);
+            let mut moments = back.map(|ms| exchange.now().plus_ms(-ms));
+            moments.any(|at| is_it(&sums(exchange.ledger().balances_at(ACCOUNT, at))))
+        })
+    }
+}
+
+fn sums(balances: &BTreeMap<Asset, Balance>) -> Sums {
+    let total = |(asset, balance): (&Asset, &Balance)| (*asset, balance.total());
+    balances.iter().map(total).collect()
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been printed already.
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn serve(
+    options: &VenueOptions,
+    log: RequestLog,
+    stopped: oneshot::Receiver<()>,
+    tell: &mpsc::Sender<Result<Arc<Server>, String>>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // Nobody waits any more only if the lane has ended.
+            let _told = tell.send(Err(error.to_string()));
+            return;
+        }
+    };
+    runtime.block_on(async {
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let started = Server::start(loopback, options, log).await;
+        let started = started.map(Arc::new).map_err(|error| error.to_string());
+        let _told = tell.send(started);
+        // An error means that the lane has dropped its end: the sign to stop.
+        let _stopped = stopped.await;
+    });
+}
+
+impl Posts {
+    /// Reads the lines that were written since the last time; a line that is being written waits.
+    fn read_on(&mut self) {
+        let Ok(mut file) = File::open(&self.path) else {
+            return;
+        };
+        let mut text = String::new();
+        if file.seek(SeekFrom::Start(self.read)).is_err() || file.read_to_string(&mut text).is_err()
+        {
+            return;
+        }
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        self.read += u64::try_from(whole).expect("a file's length");
+        for line in text[..whole].lines() {
+            let line: Line = serde_json::from_str(line).expect("the log holds JSON lines");
+            if line.method == "POST" {
+                self.ids.extend(line.client_id);
+            }
+        }
+    }
+}
