@@ -64,7 +64,8 @@ impl Past {
             | Record::Opening { .. }
             | Record::DayStart { .. }
             | Record::SafeMode { .. }
-            | Record::Stop { .. } => {}
+            | Record::Stop { .. }
+            | Record::Decided(_) => {}
         }
     }
 }
