@@ -44,28 +44,21 @@ fn fold(entries: &[Entry]) -> Past {
 }
 
 impl Past {
+    /// Takes in a record; only orders and trades matter here.
     fn take(&mut self, record: &Record) {
-        match record {
-            Record::Sending { order, .. } => {
-                let id = order.client_id.to_string();
-                self.unanswered.insert(id.clone());
-                self.sending.insert(id);
-            }
-            Record::Outcome { client_id, .. }
-            | Record::Adopted { client_id, .. }
-            | Record::Ended { client_id, .. } => {
-                self.unanswered.remove(&client_id.to_string());
-            }
-            Record::Fill(trade) => {
-                *self.booked.entry(trade.order_id).or_insert(Qty::ZERO) += trade.qty;
-            }
-            Record::Boot { .. }
-            | Record::CancelAsked { .. }
-            | Record::Opening { .. }
-            | Record::DayStart { .. }
-            | Record::SafeMode { .. }
-            | Record::Stop { .. }
-            | Record::Decided(_) => {}
+        if let Record::Sending { order, .. } = record {
+            let id = order.client_id.to_string();
+            self.unanswered.insert(id.clone());
+            self.sending.insert(id);
+        }
+        if let Record::Outcome { client_id, .. }
+        | Record::Adopted { client_id, .. }
+        | Record::Ended { client_id, .. } = record
+        {
+            self.unanswered.remove(&client_id.to_string());
+        }
+        if let Record::Fill(trade) = record {
+            *self.booked.entry(trade.order_id).or_insert(Qty::ZERO) += trade.qty;
         }
     }
 }
