@@ -180,6 +180,8 @@ fn run_disk(asked: &Disk) -> ExitCode {
     }
     let schema = "btcbot.chaos-disk/v1";
     report(schema, found.is_ok(), &found, &asked.output)
+}
+
 fn run_process(asked: Process) -> ExitCode {
     let Process {
         kills,

@@ -3,7 +3,7 @@
 //! What a life left behind is judged at once, from a copy of its journal and the exchange's own log; the next life
 //! must open the file as the kill left it. A lane stops at its first finding and keeps everything.
 
-use super::bot::{Bot, POLL, Picture};
+use super::bot::{Bot, POLL};
 use super::judge::{Ending, Facts, Finding, Rule, after_kill, at_end, is_equal};
 use super::moment::{Moment, Phase};
 use super::past;
@@ -28,6 +28,9 @@ const KNOWN_MS_MAX: i64 = 60_000;
 const ORDER_MS_MAX: i64 = 20_000;
 /// Longest graceful stop, milliseconds: the configured deadline and some more.
 const STOP_MS_MAX: i64 = 100_000;
+/// Age of an open order from which the status page must show it, milliseconds: the page is a picture, taken once a
+/// second, of what lists showed 200 ms late.
+const RESTING_MS: i64 = 2_000;
 /// Time between two looks at the status page.
 const PAGE: Duration = Duration::from_millis(50);
 
@@ -195,14 +198,13 @@ impl Lane {
         orders: usize,
         behind_ms: i64,
     ) -> Result<(), Finding> {
-        let before = self.exchange.posted().len();
         let unknown = self.recover(bot)?;
         if unknown > 0 {
             self.exchange.set(Weather::Calm);
             self.resolve(bot)?;
             self.exchange.set(weather);
         }
-        let started_ms = bot.age_ms();
+        let (before, started_ms) = (self.exchange.posted().len(), bot.age_ms());
         while self.exchange.posted().len() < before + orders {
             bot.look()?;
             if bot.age_ms() - started_ms > ORDER_MS_MAX {
@@ -228,8 +230,6 @@ impl Lane {
         let mut rule = Rule::Ledger;
         while bot.age_ms() - ready_ms < EQUAL_MS_MAX {
             bot.look()?;
-            // Read before the page: what is opened behind it need not be on it.
-            let open = self.exchange.open();
             if let Some(picture) = bot.picture() {
                 let is_equal = self.exchange.was(|sums| is_equal(&picture.balances, sums));
                 rule = if is_equal {
@@ -237,7 +237,8 @@ impl Lane {
                 } else {
                     Rule::Ledger
                 };
-                if is_equal && self.is_known(&open, &picture) {
+                let mut resting = self.exchange.open(RESTING_MS).into_iter();
+                if is_equal && resting.all(|id| picture.found.contains(&id)) {
                     self.figures.recoveries += 1;
                     return Ok(picture.unknown);
                 }
@@ -245,18 +246,9 @@ impl Lane {
             thread::sleep(PAGE);
         }
         let (theirs, page) = (self.exchange.balances(), page(bot));
-        let seen = format!(
-            "the exchange: {theirs:?}, open {:?}; {page}",
-            self.exchange.open()
-        );
+        let open = self.exchange.open(RESTING_MS);
+        let seen = format!("the exchange: {theirs:?}, open {open:?}; {page}");
         Err(Finding::new(rule, seen))
-    }
-
-    /// An order that was open before the page was read and is open after it must be on the page.
-    fn is_known(&self, before: &[String], picture: &Picture) -> bool {
-        let after = self.exchange.open();
-        let mut lasting = before.iter().filter(|id| after.contains(id));
-        lasting.all(|id| picture.found.contains(id))
     }
 
     /// Waits until no order's fate is unknown; the exchange is healthy.
@@ -317,7 +309,7 @@ impl Lane {
         self.figures.records = past.records;
         Ok(Ending {
             exit,
-            open: self.exchange.open(),
+            open: self.exchange.open(0),
             traded: self.exchange.traded(),
             booked: past.booked,
         })

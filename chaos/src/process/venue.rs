@@ -122,11 +122,15 @@ impl Exchange {
         })
     }
 
-    /// Returns the client ids of the open orders.
-    pub fn open(&self) -> Vec<String> {
+    /// Returns the client ids of the orders that are open and at least so old.
+    pub fn open(&self, age_ms: i64) -> Vec<String> {
         self.server.inspect(|venue| {
-            let open = venue.exchange().orders().filter(|o| o.state().is_open());
-            open.map(|order| order.client_id.clone()).collect()
+            let exchange = venue.exchange();
+            let latest = exchange.now().plus_ms(-age_ms);
+            let open = exchange.orders().filter(|order| order.state().is_open());
+            open.filter(|order| order.accepted_at <= latest)
+                .map(|order| order.client_id.clone())
+                .collect()
         })
     }
 
