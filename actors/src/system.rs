@@ -236,6 +236,7 @@ impl Facts {
             match &entry.record {
                 Record::Boot { epoch, .. } => facts.epoch = epoch + 1,
                 Record::SafeMode { on, .. } => facts.was_safe = *on,
+                Record::Restored { .. } => facts.was_safe = true,
                 Record::Opening { at, .. } => opened = opened.or(Some(*at)),
                 Record::Decided(_)
                 | Record::Sending { .. }

@@ -110,6 +110,7 @@ impl Facts {
             Record::Opening { at, .. } => Some(*at),
             Record::Boot { .. }
             | Record::Decided(_)
+            | Record::Restored { .. }
             | Record::Sending { .. }
             | Record::Outcome { .. }
             | Record::Adopted { .. }
@@ -216,6 +217,7 @@ fn ended(record: &Record) -> Option<ClientId> {
         Record::Ended { client_id, .. } => Some(*client_id),
         Record::Boot { .. }
         | Record::Decided(_)
+        | Record::Restored { .. }
         | Record::Sending { .. }
         | Record::Outcome { .. }
         | Record::Adopted { .. }
@@ -244,6 +246,7 @@ fn subject(record: &Record) -> Option<ClientId> {
         Record::Fill(trade) => trade.client_id,
         Record::Boot { .. }
         | Record::Decided(_)
+        | Record::Restored { .. }
         | Record::Opening { .. }
         | Record::DayStart { .. }
         | Record::Transfer { .. }

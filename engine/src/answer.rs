@@ -117,6 +117,19 @@ pub enum UnknownCause {
     Restart,
 }
 
+impl UnknownCause {
+    /// Returns the stable code for logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::ConnectionLost => "connection_lost",
+            Self::Ambiguous => "ambiguous",
+            Self::Unexpected => "unexpected",
+            Self::Restart => "restart",
+        }
+    }
+}
+
 /// What became of one submit. Unknown is an outcome, not an error: the exchange is asked, the order is never sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -155,6 +155,15 @@ pub enum Record {
         /// When.
         at: Timestamp,
     },
+    /// The state was brought back: it may be older than the account. Safe mode is on until an operator ends it.
+    Restored {
+        /// Out of what.
+        from: RestoredFrom,
+        /// The operator's words.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
     /// The process ended in an orderly way.
     Stop {
         /// When.
@@ -162,4 +171,14 @@ pub enum Record {
         /// Own orders that were left open or unknown.
         leftovers: u32,
     },
+}
+
+/// Out of what a state was brought back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoredFrom {
+    /// A backup: whatever happened after it is not known here.
+    Backup,
+    /// The exchange's lists: open orders are known, what was behind them is lost.
+    Exchange,
 }

@@ -18,8 +18,10 @@ pub mod run;
 pub mod running;
 pub mod safe_mode;
 pub mod simulator_cmd;
+pub mod state;
 pub mod status_cmd;
 pub mod version;
+pub mod why;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use exit::Outcome;
@@ -71,6 +73,10 @@ pub enum Command {
     /// Create a configuration template, a secrets folder and the state: what is missing is made, what exists is kept
     /// as it is and named; exit 1 if nothing was missing
     Init(InitArgs),
+    /// Tell why an order exists and what became of it: decision, checks, sends, fills, end. A denied wish has no record
+    Why(why::WhyArgs),
+    /// Look at the journal, check it, copy it, bring a copy back
+    State(state::StateArgs),
     /// Run a strategy over a recorded order book
     Replay(ReplayArgs),
     /// Run the simulated exchange alone
@@ -322,6 +328,8 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
         Command::Health(args) => health::health(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Init(args) => init::init(&args),
+        Command::Why(args) => why::why(&args),
+        Command::State(args) => state::state(&args, signals),
         Command::Replay(args) => replay::replay(&args, signals),
         Command::Simulator(args) => simulator_cmd::simulator(&args, signals),
         Command::Config(args) => config_cmd::config(&args),

@@ -3,7 +3,7 @@
 //! While a process runs it is asked. Without one, `list` reads the journal and `cancel-all --offline` asks the
 //! exchange itself. No mode refuses a cancel.
 
-mod journal;
+pub(crate) mod journal;
 mod offline;
 
 use crate::cli::exit::Outcome;

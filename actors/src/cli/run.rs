@@ -7,6 +7,7 @@ use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::init::venue_dir;
 use crate::cli::report::Report;
 use crate::cli::resolve::{self, Forced};
+use crate::cli::state;
 use crate::cli::version::BUILD;
 use crate::cli::{ConfigSource, RunArgs, demo::entropy};
 use crate::clock::Clock;
@@ -122,6 +123,9 @@ async fn trade(
         args,
         &format!("status http://{address}/status   metrics http://{address}/metrics\n"),
     );
+    if state::facts::restored(&place.history).is_some() {
+        say(args, &format!("{}\n", state::restore::PENDING));
+    }
     log_start(&loaded, &assessment);
     let status: SharedStatus = Arc::new(RwLock::new(Status::default()));
     let key = loaded.secrets().fingerprint();
@@ -281,7 +285,8 @@ fn create_dry(dir: &Path, now: Timestamp) -> Result<(), Failed> {
     store::create(dir, &Header::new(Venue::Dry, &tag.to_string(), now)).map_err(unusable)
 }
 
-fn held(error: &LockError) -> Failed {
+/// Turns a lock that is not to be had into the end of a command.
+pub(crate) fn held(error: &LockError) -> Failed {
     let exit = if error.exit_code() == crate::locks::EXIT_HELD {
         Exit::AlreadyRunning
     } else {
@@ -298,7 +303,8 @@ fn unplaced(error: &PlaceError) -> Failed {
     Failed::new(exit, error.to_string())
 }
 
-fn unusable_at(path: &Path, error: StoreError) -> Failed {
+/// Says which journal cannot be used, why, and what can be done.
+pub(crate) fn unusable_at(path: &Path, error: StoreError) -> Failed {
     let failed = unusable(error);
     Failed::new(
         failed.exit,
@@ -320,10 +326,10 @@ fn unusable(error: StoreError) -> Failed {
     };
     let hint = match &error {
         StoreError::Missing => " (`btcbot init --live` creates the state of the live venue)",
+        StoreError::Empty | StoreError::Damaged(_) | StoreError::Foreign => {
+            " (`btcbot state restore` brings a backup back, `btcbot state recover` starts again from the exchange)"
+        }
         StoreError::Exists
-        | StoreError::Empty
-        | StoreError::Damaged(_)
-        | StoreError::Foreign
         | StoreError::Newer { .. }
         | StoreError::WrongVenue { .. }
         | StoreError::InUse

@@ -8,6 +8,7 @@ use super::header::SCHEMA;
 use engine::record::Record;
 use engine::time::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub(super) const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
@@ -21,11 +22,12 @@ const PREFIX_LEN: usize = HASH_LEN + 8 + 4;
 pub(super) type Hash = [u8; HASH_LEN];
 
 /// One record as it was read back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its number, from 1.
     pub seq: u64,
     /// When it was appended.
+    #[serde(rename = "at_us")]
     pub at: Timestamp,
     /// What.
     pub record: Record,

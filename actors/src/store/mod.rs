@@ -7,11 +7,13 @@ mod chain;
 mod create;
 mod errors;
 mod header;
+mod look;
 
 pub use chain::Entry;
 pub use create::{Place, create, create_at};
 pub use errors::StoreError;
 pub use header::{Header, SCHEMA, Venue};
+pub use look::look;
 
 use chain::{RECORDS, Tip, read_records};
 use engine::record::Record;
@@ -42,8 +44,15 @@ impl Store {
     /// # Errors
     /// Every variant but `Exists`; none of them changes a record.
     pub fn open(dir: &Path, expected: Venue) -> Result<(Self, Vec<Entry>), StoreError> {
-        let path = dir.join(FILE_NAME);
-        match fs::symlink_metadata(&path) {
+        Self::open_file(&dir.join(FILE_NAME), expected)
+    }
+
+    /// Opens the journal of a file, as [`Store::open`] does.
+    ///
+    /// # Errors
+    /// Every variant but `Exists`; none of them changes a record.
+    pub fn open_file(path: &Path, expected: Venue) -> Result<(Self, Vec<Entry>), StoreError> {
+        match fs::symlink_metadata(path) {
             Ok(meta) if meta.is_file() => {}
             Ok(_) => return Err(StoreError::Foreign),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -51,7 +60,7 @@ impl Store {
             }
             Err(error) => return Err(StoreError::Io(error)),
         }
-        let file = OpenOptions::new().read(true).write(true).open(&path)?;
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
         Self::open_backend(FileBackend::new(file).map_err(storage)?, expected)
     }
 

@@ -118,6 +118,7 @@ impl Fold {
             },
             Record::Boot { .. }
             | Record::Decided(_)
+            | Record::Restored { .. }
             | Record::CancelAsked { .. }
             | Record::DayStart { .. }
             | Record::SafeMode { .. }

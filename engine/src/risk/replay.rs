@@ -102,6 +102,12 @@ impl RiskGate {
             Record::SafeMode { on: false, .. } => {
                 self.clear(ModeCode::OperatorSafeMode, Scope::Global)
             }
+            Record::Restored { at, .. } => self.raise(
+                *at,
+                ModeCode::OperatorSafeMode,
+                Scope::Global,
+                Mode::ObserveOnly,
+            ),
             Record::Boot { .. }
             | Record::Decided(_)
             | Record::Audit { .. }

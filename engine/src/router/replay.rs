@@ -74,6 +74,7 @@ impl OrderRouter {
             }
             Record::Stop { .. } => self.was_unclean = false,
             Record::Decided(_)
+            | Record::Restored { .. }
             | Record::DayStart { .. }
             | Record::Transfer { .. }
             | Record::Adjustment { .. }

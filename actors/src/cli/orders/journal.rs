@@ -77,7 +77,8 @@ fn unreadable(dir: &std::path::Path, error: &StoreError) -> Failed {
 }
 
 /// The router as a start would find it.
-fn recovered(tag: AccountTag, history: &[Entry], now: Timestamp) -> OrderRouter {
+/// The router as a start would find it.
+pub(crate) fn recovered(tag: AccountTag, history: &[Entry], now: Timestamp) -> OrderRouter {
     let mut router = OrderRouter::new(RouterSettings {
         tag,
         ttl_ms: 0,
