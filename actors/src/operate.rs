@@ -3,6 +3,7 @@
 //! It waits for signals, deadlines and failures, and stops in the order that leaves nothing behind.
 
 pub(crate) mod client;
+mod emergency;
 mod hand;
 
 use crate::clock::{Clock, StampSource};
@@ -34,6 +35,7 @@ use client::{Around, client, endpoint};
 use config::arming::Armed;
 use config::load::Loaded;
 use config::settings::Settings;
+use emergency::Emergency;
 use engine::feed::Access;
 use engine::ids::{AccountTag, Asset};
 use engine::mode::{Mode, ModeCode};
@@ -158,9 +160,11 @@ pub async fn operate(
     settled: impl AsyncFnOnce(&Reads),
 ) -> Result<Ended, StoreError> {
     let mut parts = Parts::of(&setup);
+    // Before any actor lives and may raise a flag: what one has raised, a start must not lower. The flag of the mode
+    // stays up until the RiskGate lowers it.
+    parts.open(system::was_safe(&setup.history));
     let mut running = parts.start(setup)?;
     let operator = Arc::new(parts.operator(&running));
-    parts.open(running.was_safe);
     parts.upkeep(&running);
     let control = parts.control(&operator);
     let (cause, cycles) = parts.run(&mut running, signals, &operator, until).await;
@@ -210,6 +214,7 @@ struct Parts {
     tag: AccountTag,
     again: Option<Box<dyn Fn() -> Result<Loaded, String>>>,
     is_unarmed_live: bool,
+    may_have_orders: bool,
     is_simulated: bool,
     bound: Option<Bound>,
 }
@@ -245,6 +250,8 @@ impl Parts {
             tag: setup.tag,
             again: None,
             is_unarmed_live: matches!(setup.exchange, Exchange::Live(None)),
+            may_have_orders: matches!(setup.exchange, Exchange::Live(_))
+                && setup.keys.current().is_some(),
             is_simulated: matches!(setup.exchange, Exchange::Simulated),
             bound: None,
         }
@@ -549,10 +556,20 @@ impl Parts {
                 self.settings.orders.shutdown_deadline_seconds * 1_000
             }
         };
-        if deadline_ms == 0 {
-            self.cancel_by_list().await;
-        }
-        let settled = stop.settle(deadline_ms);
+        let emergency = Emergency {
+            reads: &self.reads,
+            tag: self.tag,
+            clock: &self.clock,
+            hurry: stop.hurry.clone(),
+        };
+        // Nothing of a dry run, or of a process without keys, is at the exchange.
+        let is_emergency = deadline_ms == 0 && self.may_have_orders;
+        let settled = async {
+            if is_emergency {
+                emergency.cancel_by_list().await;
+            }
+            stop.settle(deadline_ms).await
+        };
         tokio::pin!(settled);
         loop {
             tokio::select! {
@@ -564,24 +581,6 @@ impl Parts {
                     }
                 }
             }
-        }
-    }
-
-    /// Cancels by the exchange's own list, without any core: the way out when the order path is broken.
-    async fn cancel_by_list(&self) {
-        let Ok(rows) = self.reads.open_orders().await else {
-            tracing::error!(event = "emergency_list_failed");
-            return;
-        };
-        for row in rows
-            .iter()
-            .filter(|row| row.client_id.is_some_and(|id| id.tag() == self.tag))
-        {
-            let reply = self
-                .reads
-                .delete_order(row.id, engine::pacing::Urgency::Reserved)
-                .await;
-            tracing::error!(event = "emergency_cancel", order_id = %row.id, reply = ?reply);
         }
     }
 }

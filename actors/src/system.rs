@@ -146,8 +146,6 @@ pub struct Running {
     pub rulebook: Rulebook,
     /// Durable records.
     pub journal: Journal,
-    /// The journal holds a safe mode that was never switched off.
-    pub was_safe: bool,
     /// Hears once that the order path is broken.
     pub fatal: mpsc::Receiver<ActorName>,
     /// Hears once that the journal failed.
@@ -207,7 +205,6 @@ where
         links: stage.links,
         rulebook: stage.rulebook,
         journal,
-        was_safe: facts.was_safe,
         fatal,
         journal_failed,
         rest: rest.handle(),
@@ -215,6 +212,11 @@ where
         guardians: stage.guardians,
         arbiters: vec![trade, rest],
     })
+}
+
+/// Returns whether a journal holds a safe mode that was never switched off.
+pub fn was_safe(history: &[crate::store::Entry]) -> bool {
+    Facts::of(history, Timestamp(0)).was_safe
 }
 
 /// What the journal says about earlier starts.
