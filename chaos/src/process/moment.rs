@@ -6,7 +6,7 @@ use serde::Serialize;
 /// Parts of a hundred of the lives that die at a moment of the clock; the others die behind an order.
 const BLIND_PERCENT: i64 = 55;
 /// Latest death by the clock that falls into the start, milliseconds.
-const START_MS_MAX: i64 = 400;
+const START_MS_MAX: i64 = 200;
 /// Latest death by the clock, milliseconds: beyond it the death behind an order sees the same.
 const LIFE_MS_MAX: i64 = 6_000;
 /// Most orders of a life before it dies behind one.
@@ -28,7 +28,9 @@ impl Moment {
     pub fn draw(dice: &mut Dice) -> Self {
         if dice.between(1, 100) > BLIND_PERCENT {
             let orders = usize::try_from(dice.between(1, ORDERS_MAX)).expect("not negative");
-            return Self::Orders(orders, skewed(dice, BEHIND_MS_MAX));
+            let behind_ms = skewed(dice, BEHIND_MS_MAX);
+            let is_at_once = dice.chance(500_000);
+            return Self::Orders(orders, if is_at_once { 0 } else { behind_ms });
         }
         if dice.chance(500_000) {
             return Self::Clock(dice.between(0, START_MS_MAX));

@@ -8,7 +8,8 @@ use simulator::profile::Profile;
 
 /// What is switched on whatever the weather. A process that is killed twenty times a minute logs in and reads the
 /// whole account twenty times a minute: the quotas would only slow the campaign, and they are proven elsewhere.
-const ALWAYS: [&str; 1] = ["limits.enabled=false"];
+/// Answers take as long as over the internet, so that kills fall into the time between a request and its answer.
+const ALWAYS: [&str; 2] = ["limits.enabled=false", "rest.latency_ms=5..40"];
 
 /// One kind of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
