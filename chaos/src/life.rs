@@ -30,6 +30,8 @@ const RECONCILE_MS: i64 = 15_000;
 const CANCEL_RETRY_MS: i64 = 2_000;
 /// Wait behind the stamp's horizon before absence may be concluded, milliseconds.
 const UNKNOWN_SETTLE_MS: i64 = 10_000;
+/// The reconciler reads trades from this long before the moment it is given; the planted bug takes none of it.
+const TRADES_MARGIN_MS: i64 = 60_000;
 /// Records at the end of the journal that the planted bug does not read.
 const TAIL_SKIPPED: usize = 2;
 /// Largest worst-case exposure of one pair, in quote.
@@ -168,7 +170,7 @@ pub(crate) fn cores(
     let mut router = OrderRouter::new(router_settings(tag()));
     replay(&mut gate, &mut router, records, plant);
     let trades_from = match plant {
-        Some(Plant::TradesFromBoot) => local,
+        Some(Plant::TradesFromBoot) => local.plus_ms(TRADES_MARGIN_MS),
         Some(_) | None => facts.trades_from,
     };
     Cores {

@@ -97,14 +97,14 @@ mod tests {
     use TradeSource::{Rest, Stream};
 
     #[test]
-    fn x05_a_trade_with_two_ids_is_booked_once() {
+    fn x_05_a_trade_with_two_ids_is_booked_once() {
         check(&[(Stream, 1, 10, 5), (Rest, 900, 10, 5)], 1);
         check(&[(Rest, 900, 10, 5), (Stream, 1, 10, 5)], 1);
         check(&[(Stream, 7, 10, 5), (Rest, 7, 10, 5)], 1);
     }
 
     #[test]
-    fn x05_two_equal_fills_are_two_fills() {
+    fn x_05_two_equal_fills_are_two_fills() {
         check(
             &[
                 (Stream, 1, 10, 5),

@@ -325,6 +325,15 @@ mod tests {
     }
 
     #[test]
+    fn x_12_a_copied_state_repeats_no_id() {
+        let tag = AccountTag::from_entropy(1);
+        let of_boot = |entropy| ClientId::new(tag, 3, BootTag::from_entropy(entropy), 42);
+        assert_ne!(of_boot(99), of_boot(100));
+        assert_ne!(of_boot(99).to_string(), of_boot(100).to_string());
+        assert_eq!(of_boot(99).boot(), BootTag::from_entropy(99));
+    }
+
+    #[test]
     fn foreign_client_ids_are_not_ours() {
         let ours = id(42).to_string();
         for text in [

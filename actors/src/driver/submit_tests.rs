@@ -279,7 +279,7 @@ async fn a_closed_gate_lets_not_one_byte_out() {
 }
 
 #[tokio::test]
-async fn a_gate_that_closed_and_opened_while_the_order_waited_stops_it() {
+async fn x_01_a_gate_that_closed_and_opened_while_the_order_waited_stops_it() {
     let mut rig = Rig::new(|_| Act::Accept).await;
     rig.hand_in(1);
     // The task has not run yet: this thread is the runtime.
@@ -294,7 +294,7 @@ async fn a_gate_that_closed_and_opened_while_the_order_waited_stops_it() {
 }
 
 #[tokio::test]
-async fn a_gate_that_closes_on_a_warm_line_stops_the_next_order() {
+async fn x_01_a_gate_that_closes_on_a_warm_line_stops_the_next_order() {
     let mut rig = Rig::new(|_| Act::Accept).await;
     assert_eq!(rig.submit(1).await, ACCEPTED);
     let before = rig.bytes();
@@ -308,7 +308,7 @@ async fn a_gate_that_closes_on_a_warm_line_stops_the_next_order() {
 }
 
 #[tokio::test]
-async fn an_expired_permit_and_a_late_stamp_are_not_sent() {
+async fn x_11_an_expired_permit_and_a_late_stamp_are_not_sent() {
     let mut rig = Rig::new(|_| Act::Accept).await;
     rig.hand_in(1);
     rig.clock.advance_ms(251);

@@ -93,7 +93,7 @@ fn trades_booked_before_the_opening_are_not_opened_again() {
 }
 
 #[test]
-fn x16_balances_that_lag_the_fills_are_no_drift() {
+fn x_16_balances_that_lag_the_fills_are_no_drift() {
     check(
         as_set,
         &[
@@ -113,7 +113,7 @@ fn x16_balances_that_lag_the_fills_are_no_drift() {
 }
 
 #[test]
-fn x16_balances_that_always_lag_never_become_drift() {
+fn x_16_balances_that_always_lag_never_become_drift() {
     let mut bench = Bench::ready(as_set);
     bench.play(&["buy BTCTRY 0.5 @ 1000", "open 1", "wait 60000"]);
     for shown in [

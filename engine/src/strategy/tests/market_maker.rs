@@ -96,6 +96,74 @@ fn a_quote_moves_only_when_it_is_off_and_has_lived() {
     assert_eq!(cancels(&bench.mark(10_000)), vec![], "too young");
 }
 
+/// States in which a quote may still trade, whatever was asked of it.
+const LIVING: [OrderState; 5] = [
+    OrderState::Reserved,
+    OrderState::Sending,
+    OrderState::Unknown(UnknownCause::Timeout),
+    OrderState::Open,
+    OrderState::Partial,
+];
+
+#[test]
+fn replace_never_overlaps() {
+    for state in LIVING {
+        for cancel_asked in [false, true] {
+            let mut bench = Bench::warm(maker());
+            bench.rest(Side::Buy, "9900", "0.1");
+            bench.desk.orders[0].state = state;
+            bench.desk.orders[0].cancel_asked = cancel_asked;
+            bench.tell_desk();
+            for mid in [10_000, 10_050, 10_000] {
+                let effects = bench.mark(mid);
+                assert_eq!(intents(&effects), vec![], "{state:?} {cancel_asked}");
+            }
+        }
+    }
+}
+
+#[test]
+fn replace_completes_and_none_accumulates() {
+    let mut bench = Bench::warm(maker());
+    let id = bench.rest(Side::Buy, "9900", "0.1");
+    assert_eq!(
+        cancels(&bench.mark(10_000)),
+        vec![(id, CancelReason::Reprice)]
+    );
+    bench.desk.orders[0].cancel_asked = true;
+    bench.tell_desk();
+    // The market moves on while the exchange takes its time: every further wish collapses into the newest.
+    for mid in [10_010, 10_020, 10_030, 10_040] {
+        let effects = bench.mark(mid);
+        assert_eq!((intents(&effects), cancels(&effects)), (vec![], vec![]));
+    }
+    bench.desk.orders.clear();
+    let bids = intents(&bench.tell_desk());
+    assert_eq!(bids, want(Side::Buy, "10034", "0.0996", "quote_bid"));
+    bench.rest(Side::Buy, "10034", "0.0996");
+    bench.desk.orders[0].state = OrderState::Reserved;
+    for _ in 0..3 {
+        assert_eq!(
+            intents(&bench.mark(10_040)),
+            vec![],
+            "one quote, not several"
+        );
+    }
+}
+
+#[test]
+fn a_replacement_that_was_under_way_is_decided_anew_after_a_restart() {
+    let mut first = Bench::warm(maker());
+    first.rest(Side::Buy, "9900", "0.1");
+    assert_eq!(cancels(&first.mark(10_000)).len(), 1);
+    // The next life knows orders only: the old one is living or it is not, and nothing is owed.
+    let mut second = Bench::warm(maker());
+    assert_eq!(
+        intents(&second.mark(10_000)),
+        want(Side::Buy, "9994", "0.1", "quote_bid")
+    );
+}
+
 #[test]
 fn a_new_quote_waits_for_the_old_one_to_end() {
     let mut bench = Bench::warm(maker());

@@ -6,6 +6,7 @@ mod mean_reversion;
 
 use super::params::{MarketMakerParams, MeanReversionParams};
 use super::*;
+use crate::answer::UnknownCause;
 use crate::book::Distrust;
 use crate::book::tests::trusted;
 use crate::ids::{AccountTag, Asset, BootTag};
