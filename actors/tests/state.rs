@@ -10,6 +10,7 @@ use redb::{Database, ReadableTable, TableDefinition};
 use rustix::process::Signal;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -359,4 +360,80 @@ fn why_tells_the_story_of_an_order() {
 fn why(place: &Installation, args: &[&str]) -> Finished {
     let config = ["--config", support::installation::CONFIG];
     run(place.command(&[&["why"], args, &config].concat()), START)
+}
+
+#[test]
+fn a_lost_live_journal_is_made_again_with_the_orders_that_rest() {
+    let simulator = Simulator::with_own_account(33, &[]);
+    let place = Installation::armed(&simulator);
+    let resting = [
+        "--set",
+        "strategy.market_maker.half_spread_bps=40",
+        "--set",
+        "strategy.market_maker.requote_bps=100",
+        "--set",
+        "strategy.ttl_seconds=600",
+    ];
+    let mut bot = support::Bot::start(place.run_command(&resting));
+    bot.wait("an open order at the exchange", SOON, |_| {
+        (!simulator.open_orders().is_empty()).then_some(())
+    });
+    let whole = configured(&place, &["recover", "--reason", "beside a process"]);
+    assert_eq!(whole.code, Some(7), "{whole:?}");
+    bot.kill_9();
+    let open: BTreeSet<String> = simulator.open_orders().into_iter().collect();
+    assert!(!open.is_empty(), "it was killed with orders open");
+    let needless = configured(&place, &["recover", "--reason", "just so", "--confirm"]);
+    assert_eq!(needless.code, Some(6), "the journal is whole: {needless:?}");
+
+    let journal = place.path().join("btcbot-data/live").join(store::FILE_NAME);
+    fs::write(&journal, b"").expect("writable");
+    let refused = run(place.run_command(&[]), START);
+    assert_eq!(refused.code, Some(74), "{refused:?}");
+    assert!(refused.stderr.contains("state recover"), "{refused:?}");
+
+    let args = ["recover", "--reason", "the disk died", "--json"];
+    let shown = configured(&place, &args);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    let adopted = shown.data()["plan"]["open"].clone();
+    let adopted: BTreeSet<String> = adopted
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|order| order["client_id"].as_str().map(str::to_owned))
+        .collect();
+    assert_eq!(adopted, open);
+    assert_eq!(
+        fs::read(&journal).expect("readable"),
+        b"",
+        "nothing was changed"
+    );
+    let done = configured(&place, &[&args[..], &["--confirm"]].concat());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let aside = done.data()["aside"]
+        .as_str()
+        .map(|aside| place.path().join(aside));
+    assert_eq!(
+        fs::read(aside.expect("the old file")).expect("readable"),
+        b""
+    );
+    let first = open.first().expect("one");
+    assert_eq!(why(&place, &[first]).code, Some(0), "it is known again");
+
+    let mut bot = place.start();
+    bot.wait_for_text("restored: generation check pending", SOON);
+    let plane = bot.plane();
+    bot.wait("a clean look in safe mode with nothing open", SOON, |bot| {
+        let status = bot.status(plane);
+        let voices = status["contributions"].to_string();
+        let is_known = !voices.contains("recovery_required") && !voices.contains("ghost_order");
+        assert!(is_known, "every own order is known: {voices}");
+        let is_ready = status["not_ready"] == Value::Array(Vec::new());
+        let is_empty = simulator.open_orders().is_empty();
+        (is_ready && is_empty && voices.contains("operator_safe_mode")).then_some(())
+    });
+    assert!(!simulator.deletes().is_empty(), "they were cancelled");
+    bot.signal(Signal::TERM);
+    let ended = bot.finish(STOP);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
 }

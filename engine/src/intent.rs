@@ -66,6 +66,8 @@ pub enum IntentReason {
     MeanReversionStop,
     /// The position is older than allowed.
     MeanReversionTimeStop,
+    /// Made known again out of the exchange's lists; who wanted it and why is lost.
+    Recovered,
 }
 
 impl IntentReason {
@@ -79,6 +81,7 @@ impl IntentReason {
             Self::MeanReversionExit => "mean_reversion_exit",
             Self::MeanReversionStop => "mean_reversion_stop",
             Self::MeanReversionTimeStop => "mean_reversion_time_stop",
+            Self::Recovered => "recovered",
         }
     }
 }

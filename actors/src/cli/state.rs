@@ -9,6 +9,7 @@ pub mod facts;
 pub mod files;
 pub mod info;
 pub mod place;
+mod recover;
 pub mod restore;
 
 use crate::cli::ConfigSource;
@@ -38,6 +39,9 @@ pub enum StateAction {
     Backup(BackupArgs),
     /// Put a backup in place of a journal that is not there; the next start is in safe mode
     Restore(RestoreArgs),
+    /// Make the live journal again out of what the exchange shows, where the old one is lost or damaged; shows what it
+    /// would do, --confirm does it
+    Recover(RecoverArgs),
     /// Verify a file in this process and print what it holds; `check` starts it
     #[command(hide = true)]
     Verify(VerifyArgs),
@@ -102,6 +106,26 @@ pub struct RestoreArgs {
     pub json: bool,
 }
 
+/// `state recover`.
+#[derive(Args, Debug)]
+pub struct RecoverArgs {
+    /// Where configuration comes from.
+    #[command(flatten)]
+    pub source: ConfigSource,
+    /// Why, in your words; it is written into the new journal
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub reason: String,
+    /// The four characters of our client ids behind the b, if the exchange shows several
+    #[arg(long, value_name = "TAG")]
+    pub tag: Option<String>,
+    /// Do it: the old file is moved aside, the new one takes its place
+    #[arg(long)]
+    pub confirm: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `state verify`.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
@@ -122,6 +146,7 @@ pub fn state(args: &StateArgs, signals: Signals) -> Outcome {
         StateAction::Export(args) => export::export(args),
         StateAction::Backup(args) => backup::backup(args),
         StateAction::Restore(args) => restore::restore(args),
+        StateAction::Recover(args) => recover::recover(args),
         StateAction::Verify(args) => check::verify_here(args),
     }
 }
