@@ -452,7 +452,10 @@ fn router(status: &mut Status, now: engine::time::Timestamp, note: RouterNote) {
             status.note(now, "order_not_in_journal", id.to_string());
             tracing::error!(event = "order_not_in_journal", client_order_id = %id);
         }
-        RouterNote::Foreign(id) => tracing::debug!(event = "foreign_order", order_id = %id),
+        RouterNote::Foreign(id) => {
+            status.note(now, "foreign_order", id.to_string());
+            tracing::warn!(event = "foreign_order", order_id = %id);
+        }
         RouterNote::Resolved(id) => {
             status.note(now, "unknown_resolved", id.to_string());
             tracing::info!(event = "unknown_resolved", client_order_id = %id);

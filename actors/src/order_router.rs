@@ -256,6 +256,7 @@ impl<X: Exits> Perform for OrderRouterPort<X> {
                 self.to_risk(RiskIn::Fill(trade.clone()));
                 self.eyes.see(Observed::Fill(trade));
             }
+            RouterEffect::Foreign(orders) => self.to_risk(RiskIn::Foreign(orders)),
             RouterEffect::LookUp(symbols) => {
                 // A lost wish is repeated by the router while its cause lasts.
                 if self.reconciler.send(ReconcileIn::LookUp(symbols)) != Sent::Delivered {

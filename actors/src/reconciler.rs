@@ -6,7 +6,7 @@ use crate::observer::{Eyes, Observed};
 use crate::shell::Perform;
 use engine::core::Core;
 use engine::msg::{PassReport, ReadRequest, ReconcileEffect, ReconcileIn, RiskIn, RouterIn};
-use engine::reconcile::Reconciler;
+use engine::reconcile::{RECONCILE_PENDING, RECONCILE_SETTLED, Reconciler};
 use engine::time::Timestamp;
 
 /// Answers and wishes that may wait; a dropped one fails its pass, and the next pass starts over.
@@ -47,6 +47,8 @@ impl<R: ReadPort> Perform for ReconcilerPort<R> {
     fn perform(&mut self, now: Timestamp, effect: <Reconciler as Core>::Effect) {
         match effect {
             ReconcileEffect::Read(request) => self.reads.read(request),
+            ReconcileEffect::Pending => self.to_risk(RECONCILE_PENDING),
+            ReconcileEffect::Settled => self.to_risk(RECONCILE_SETTLED),
             ReconcileEffect::Snapshot(snapshot) => {
                 if self.router.send(RouterIn::Snapshot(snapshot)) != Sent::Delivered {
                     self.is_lost = true;

@@ -167,6 +167,7 @@ mod tests {
             venue: engine::risk::Venue::Live,
             policy_blocks: Vec::new(),
             owners: BTreeMap::new(),
+            foreign: Default::default(),
             started_at: START,
             ids: IdSource {
                 tag: AccountTag::from_entropy(1),

@@ -236,6 +236,8 @@ fn money_json(money: &MoneyReport) -> Value {
         "drawdown_bps": money.drawdown_bps,
         "exposure": money.exposure,
         "fees": money.fees,
+        "fees_today": money.fees_today,
+        "foreign_orders": money.foreign,
         "positions": positions,
         "balances": money.balances.iter().map(|(asset, amount)| (asset.to_string(), json!(amount))).collect::<serde_json::Map<_, _>>(),
     })

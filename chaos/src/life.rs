@@ -8,6 +8,7 @@ use engine::book::{BookLimits, Books};
 use engine::desk::{Cores, Desk};
 use engine::dice::Dice;
 use engine::feed::{Access, Feed, FeedLimits};
+use engine::foreign::ForeignPolicy;
 use engine::ids::{AccountTag, Asset, BootTag, ClientId, Symbol};
 use engine::instrument::Instrument;
 use engine::intent::StrategyKind;
@@ -159,6 +160,7 @@ pub(crate) fn cores(
         venue: Venue::Live,
         policy_blocks: Vec::new(),
         owners: owners.iter().copied().collect(),
+        foreign: ForeignPolicy::Observe,
         started_at: local,
         ids: IdSource {
             tag: tag(),

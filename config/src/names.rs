@@ -5,6 +5,7 @@
 
 use crate::endpoint::Scheme;
 use crate::kind::Kind;
+use engine::foreign::ForeignPolicy;
 
 /// What a reload may do with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +169,7 @@ pub const KEYS: &[Key] = &[
     key("orders.cancel_retry_ms", "CANCEL_RETRY_MS", int(200, 30_000), Hot),
     key("orders.reconcile_interval_seconds", "RECONCILE_INTERVAL_SECONDS", int(2, 300), Hot),
     key("orders.reconcile_max_age_seconds", "RECONCILE_MAX_AGE_SECONDS", int(2, 900), TightenDown),
+    key("orders.foreign_orders", "FOREIGN_ORDERS", Kind::Choice(&ForeignPolicy::NAMES), Cold),
     key("orders.unknown_settle_ms", "UNKNOWN_SETTLE_MS", int(10_000, 120_000), TightenUp),
     key("orders.shutdown_deadline_seconds", "SHUTDOWN_DEADLINE_SECONDS", int(1, 600), Hot),
 

@@ -6,6 +6,7 @@
 use crate::claims::Claim;
 use crate::endpoint::{Endpoint, Scheme};
 use crate::names::ACK_PHRASE;
+use engine::foreign::ForeignPolicy;
 use engine::ids::Symbol;
 use engine::money::Amount;
 use engine::time::Timestamp;
@@ -349,6 +350,8 @@ pub struct Orders {
     pub reconcile_interval_seconds: i64,
     /// Without a clean pass for this long nothing is decided, seconds.
     pub reconcile_max_age_seconds: i64,
+    /// How far orders of the account that are not ours hold us back.
+    pub foreign_orders: ForeignPolicy,
     /// Wait after the stamp horizon before absence may be concluded, milliseconds.
     pub unknown_settle_ms: i64,
     /// Longest graceful stop, seconds.

@@ -20,7 +20,7 @@ use crate::msg::{
     RouterIn, RouterNote, StrategyEffect, StrategyIn,
 };
 use crate::order::OrderView;
-use crate::reconcile::Reconciler;
+use crate::reconcile::{RECONCILE_PENDING, RECONCILE_SETTLED, Reconciler};
 use crate::record::Record;
 use crate::risk::{Denial, RiskGate};
 use crate::router::OrderRouter;
@@ -389,6 +389,7 @@ fn from_router(effect: RouterEffect, mail: &mut VecDeque<DeskIn>, out: &mut Outb
             mail.push_back(DeskIn::Risk(RiskIn::Fill(trade.clone())));
             out.push(DeskEffect::Seen(Seen::Fill(trade)));
         }
+        RouterEffect::Foreign(orders) => mail.push_back(DeskIn::Risk(RiskIn::Foreign(orders))),
         RouterEffect::LookUp(pairs) => {
             mail.push_back(DeskIn::Reconcile(ReconcileIn::LookUp(pairs)));
         }
@@ -410,6 +411,8 @@ fn from_reconciler(
 ) {
     match effect {
         ReconcileEffect::Read(request) => out.push(DeskEffect::Read(request)),
+        ReconcileEffect::Pending => mail.push_back(DeskIn::Risk(RECONCILE_PENDING)),
+        ReconcileEffect::Settled => mail.push_back(DeskIn::Risk(RECONCILE_SETTLED)),
         ReconcileEffect::Snapshot(snapshot) => {
             mail.push_back(DeskIn::Router(RouterIn::Snapshot(snapshot)));
         }

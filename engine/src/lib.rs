@@ -21,6 +21,7 @@ pub mod dice;
 pub mod feed;
 pub mod fill_model;
 pub mod fills;
+pub mod foreign;
 pub mod ids;
 pub mod instrument;
 pub mod intent;

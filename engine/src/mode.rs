@@ -57,8 +57,12 @@ pub enum ModeCode {
     UnknownOrders,
     /// No clean reconcile since the start.
     StartupReconcilePending,
+    /// The account is being looked at after something may have happened unseen.
+    ReconcileRunning,
     /// The last clean reconcile is too long ago.
     ReconcileLag,
+    /// Orders that are not ours are open, and the operator wants them to freeze their pair.
+    ForeignOrders,
     /// The account does not add up.
     BalanceDrift,
     /// The exchange's clock and ours differ too much, or the difference is not known.
@@ -100,6 +104,8 @@ impl ModeCode {
             Self::MarketDataUntrusted => "market_data_untrusted",
             Self::UnknownOrders => "unknown_orders",
             Self::StartupReconcilePending => "startup_reconcile_pending",
+            Self::ReconcileRunning => "reconcile_running",
+            Self::ForeignOrders => "foreign_orders",
             Self::ReconcileLag => "reconcile_lag",
             Self::BalanceDrift => "balance_drift",
             Self::ClockSkew => "clock_skew",

@@ -14,6 +14,7 @@ use crate::answer::{
 use crate::approved::Approved;
 use crate::book::BookView;
 use crate::decision::Decision;
+use crate::foreign::ForeignOrder;
 use crate::ids::{Asset, ClientId, OrderId, Symbol};
 use crate::instrument::Instrument;
 use crate::intent::{CancelReason, Intent, NewOrder, SilentReason, StrategyKind};
@@ -227,6 +228,8 @@ pub enum RiskIn {
         /// Why, in the operator's words.
         reason: String,
     },
+    /// Every open order that is not ours.
+    Foreign(Vec<ForeignOrder>),
     /// A pass over the whole account ended.
     Reconciled {
         /// Nothing failed and nothing is undecided.
@@ -321,6 +324,8 @@ pub struct MoneyReport {
     pub fees_today: Option<Amount>,
     /// Coins per pair: symbol, quantity, mark.
     pub positions: Vec<(Symbol, Qty, Option<Price>)>,
+    /// Open orders that are not ours.
+    pub foreign: Vec<ForeignOrder>,
     /// Every asset of the ledger, in full; equal to the exchange's balances once everything is settled.
     pub balances: Vec<(Asset, Amount)>,
 }
@@ -383,6 +388,8 @@ pub enum RouterEffect {
     Order(OrderView),
     /// A trade to book.
     Fill(OwnTrade),
+    /// Every open order that is not ours, whenever that changes.
+    Foreign(Vec<ForeignOrder>),
     /// The account must be looked at soon; these pairs' histories since then included.
     LookUp(Vec<(Symbol, Timestamp)>),
     /// Raise a mode.
@@ -404,7 +411,7 @@ pub enum RouterNote {
     Ghost(ClientId),
     /// An order of our account that the journal does not know.
     Adopted(ClientId),
-    /// An order of somebody else.
+    /// An open order of somebody else, told once.
     Foreign(OrderId),
     /// An unknown order was resolved, by proof or by the operator.
     Resolved(ClientId),
@@ -468,7 +475,7 @@ pub enum ReadReply {
 /// What the reconciler hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReconcileIn {
-    /// A pass is wanted now (start, reconnect, operator).
+    /// A pass is wanted now, and no new risk until it is done (start, reconnect, operator).
     Now,
     /// The router needs to see these pairs' histories, soon.
     LookUp(Vec<(Symbol, Timestamp)>),
@@ -483,6 +490,10 @@ pub enum ReconcileIn {
 pub enum ReconcileEffect {
     /// Ask the exchange.
     Read(ReadRequest),
+    /// Something may have happened unseen: no new risk until a pass that began later is clean.
+    Pending,
+    /// Such a pass was clean, and nothing has come up since it began.
+    Settled,
     /// Tell the router.
     Snapshot(Snapshot),
     /// Tell the gate the deposits and withdrawals; the balances of the same pass follow.

@@ -7,7 +7,8 @@
 use crate::answer::{BalanceRow, OrderRow, OwnTrade, Transfer};
 use crate::core::{Core, Outbox};
 use crate::ids::Symbol;
-use crate::msg::{ReadReply, ReadRequest, ReconcileEffect, ReconcileIn, Snapshot};
+use crate::mode::{Mode, ModeCode, Scope};
+use crate::msg::{ReadReply, ReadRequest, ReconcileEffect, ReconcileIn, RiskIn, Snapshot};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +29,15 @@ const TRANSFERS_BACK_MS: i64 = 7 * 86_400_000;
 const EXPLAIN_SPACING_MS: i64 = 10_000;
 /// Pairs whose history one pass reads; the rest waits for the next pass.
 const HISTORIES_MAX: usize = 10;
+
+/// What the gate is told while a pass is due before new risk may be taken: it goes on reducing.
+pub const RECONCILE_PENDING: RiskIn = RiskIn::Raise(
+    ModeCode::ReconcileRunning,
+    Scope::Global,
+    Mode::ReduceRiskOnly,
+);
+/// What the gate is told when that pass is done.
+pub const RECONCILE_SETTLED: RiskIn = RiskIn::Clear(ModeCode::ReconcileRunning, Scope::Global);
 
 /// What is being read.
 #[derive(Debug)]
@@ -180,7 +190,8 @@ impl Reconciler {
             .chain(self.newest_trade)
             .max();
         self.next_at = pass.asked_at.plus_ms(self.interval_ms).max(now);
-        if std::mem::take(&mut self.again) || !self.wanted.is_empty() {
+        let is_overtaken = std::mem::take(&mut self.again);
+        if is_overtaken || !self.wanted.is_empty() {
             self.sooner(now);
         }
         let took_ms = now.ms_since(pass.asked_at);
@@ -198,6 +209,9 @@ impl Reconciler {
             asked_at: pass.asked_at,
             rows: pass.balances,
         });
+        if !is_overtaken {
+            out.push(ReconcileEffect::Settled);
+        }
         out.push(ReconcileEffect::Done {
             clean: true,
             took_ms,
@@ -285,7 +299,10 @@ impl Core for Reconciler {
     fn handle(&mut self, now: Timestamp, input: ReconcileIn, out: &mut Outbox<ReconcileEffect>) {
         match input {
             ReconcileIn::Reply(reply) => self.reply(now, reply, out),
-            ReconcileIn::Now => self.ask(now),
+            ReconcileIn::Now => {
+                out.push(ReconcileEffect::Pending);
+                self.ask(now);
+            }
             ReconcileIn::Explain => self.ask_for_transfers(now),
             ReconcileIn::LookUp(symbols) => {
                 self.want(symbols);
@@ -448,5 +465,81 @@ mod tests {
             end.first(),
             Some(ReconcileEffect::Done { clean: false, .. })
         ));
+    }
+
+    /// Answers all that a pass asks for, transfers as given.
+    fn answer(
+        core: &mut Reconciler,
+        at: i64,
+        transfers: Option<ReadReply>,
+    ) -> Vec<ReconcileEffect> {
+        let mut done = reply(core, at, ReadReply::OpenOrders(vec![]));
+        done.extend(reply(core, at, ReadReply::Trades(TRADES_FROM, vec![])));
+        done.extend(
+            transfers
+                .into_iter()
+                .flat_map(|answer| reply(core, at, answer)),
+        );
+        done.extend(reply(core, at, ReadReply::Balances(vec![])));
+        done
+    }
+
+    #[test]
+    fn balances_that_differ_bring_one_look_at_the_transfers() {
+        let mut core = Reconciler::new(15_000, ms(0), ms(0));
+        wake(&mut core, 0);
+        answer(&mut core, 1, None);
+        tell(&mut core, 2, ReconcileIn::Explain);
+        assert_eq!(core.deadline(), Some(ms(SPACING_MS)));
+        let since = ms(SPACING_MS - TRANSFERS_BACK_MS);
+        let reads = wake(&mut core, SPACING_MS);
+        assert!(reads.contains(&ReconcileEffect::Read(ReadRequest::Transfers(since))));
+        let done = answer(&mut core, 1_001, Some(ReadReply::Transfers(since, vec![])));
+        let kinds: Vec<bool> = done
+            .iter()
+            .map(|effect| matches!(effect, ReconcileEffect::Transfers(_)))
+            .collect();
+        assert_eq!(
+            kinds,
+            [false, true, false, false, false],
+            "before the balances"
+        );
+        tell(&mut core, 1_002, ReconcileIn::Explain);
+        assert_eq!(
+            core.deadline(),
+            Some(ms(16_000)),
+            "no hurry: the last such look is a moment ago"
+        );
+        assert_eq!(wake(&mut core, 16_000).len(), 4);
+    }
+
+    #[test]
+    fn a_list_of_transfers_that_fails_spoils_no_pass() {
+        let mut core = Reconciler::new(15_000, ms(0), ms(0));
+        tell(&mut core, 0, ReconcileIn::Explain);
+        assert_eq!(wake(&mut core, 0).len(), 4);
+        let failed = ReadReply::Failed(ReadRequest::Transfers(ms(-TRANSFERS_BACK_MS)));
+        let done = answer(&mut core, 1, Some(failed));
+        assert!(done.contains(&ReconcileEffect::Done {
+            clean: true,
+            took_ms: 1
+        }));
+        assert!(
+            !done
+                .iter()
+                .any(|effect| matches!(effect, ReconcileEffect::Transfers(_)))
+        );
+    }
+
+    #[test]
+    fn a_reconnect_is_settled_only_by_a_pass_that_began_after_it() {
+        let mut core = Reconciler::new(15_000, ms(0), ms(0));
+        wake(&mut core, 0);
+        let pending = tell(&mut core, 1, ReconcileIn::Now);
+        assert_eq!(pending, [ReconcileEffect::Pending]);
+        let early = answer(&mut core, 2, None);
+        assert!(!early.contains(&ReconcileEffect::Settled));
+        wake(&mut core, SPACING_MS);
+        assert!(answer(&mut core, 1_001, None).contains(&ReconcileEffect::Settled));
     }
 }

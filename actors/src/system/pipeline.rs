@@ -165,6 +165,7 @@ pub(super) fn risk_gate(
         venue: plan.venue,
         policy_blocks: plan.policy_blocks.clone(),
         owners: params::owners(&stage.settings),
+        foreign: stage.settings.orders.foreign_orders,
         started_at: stage.clock.now(),
         ids: IdSource {
             tag: plan.tag,

@@ -44,7 +44,7 @@ const OTHER: &[(&str, &str)] = &[
     ("orders.intent_max_age_ms", "200"), ("orders.order_submit_timeout_ms", "7000"),
     ("orders.cancel_retry_ms", "1500"), ("orders.reconcile_interval_seconds", "20"),
     ("orders.reconcile_max_age_seconds", "50"), ("orders.unknown_settle_ms", "12000"),
-    ("orders.shutdown_deadline_seconds", "30"),
+    ("orders.foreign_orders", "freeze"), ("orders.shutdown_deadline_seconds", "30"),
     ("state.dir", "elsewhere"),
     ("simulation.dry_run_try_balance", "5000"), ("simulation.latency_ms", "50"),
     ("observability.enabled", "false"), ("observability.exporter", "none"),

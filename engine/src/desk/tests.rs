@@ -111,6 +111,7 @@ fn desk(kind: KindParams) -> Desk {
         venue: Venue::Simulated,
         policy_blocks: Vec::new(),
         owners: [(symbol(), kind.kind())].into(),
+        foreign: Default::default(),
         started_at: START,
         ids: IdSource {
             tag,

@@ -27,6 +27,8 @@ pub enum DenyCode {
     StrategyDisabled,
     /// 7: an order of the pair has an unknown fate.
     Unknown,
+    /// The pair has an open order that is not ours, and the operator wants that to freeze it.
+    ForeignOrder,
     /// 7: the pair is frozen for another reason.
     Frozen,
     /// 8: the pair is not one of ours, or pays in another currency.
@@ -101,6 +103,7 @@ impl DenyCode {
             Self::NotReconciled => "risk_block:not_reconciled",
             Self::StrategyDisabled => "risk_block:strategy_disabled",
             Self::Unknown => "risk_block:unknown",
+            Self::ForeignOrder => "risk_block:foreign_order",
             Self::Frozen => "risk_block:frozen",
             Self::NotInUniverse => "risk_block:not_in_universe",
             Self::SymbolNotTradable => "risk_block:symbol_not_tradable",

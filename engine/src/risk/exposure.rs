@@ -4,6 +4,7 @@
 
 use super::RiskGate;
 use crate::core::Outbox;
+use crate::foreign::{ForeignOrder, ForeignPolicy};
 use crate::ids::{Asset, Symbol};
 use crate::instrument::Instrument;
 use crate::ledger::value_at;
@@ -68,7 +69,22 @@ impl RiskGate {
             };
             value_at(position, cautious)?
         };
-        Some(held + self.orders.buying(symbol))
+        let foreign = self
+            .foreign_of(symbol)
+            .filter(|order| order.side == Side::Buy);
+        let foreign: Amount = foreign.map(ForeignOrder::value).sum();
+        Some(held + self.orders.buying(symbol) + foreign)
+    }
+
+    /// Open orders of a pair that are not ours, as far as the policy lets them count.
+    pub(super) fn foreign_of(&self, symbol: Symbol) -> impl Iterator<Item = &ForeignOrder> {
+        let counts = match self.settings.foreign {
+            ForeignPolicy::Ignore => false,
+            ForeignPolicy::Observe | ForeignPolicy::Freeze => true,
+        };
+        self.foreign
+            .iter()
+            .filter(move |order| counts && order.symbol == symbol)
     }
 
     /// Worst-case exposure of all pairs, and of orders of pairs that are no longer ours.

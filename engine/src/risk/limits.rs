@@ -2,6 +2,7 @@
 //!
 //! Every limit binds as it stands: zero means nothing, never "unlimited".
 
+use crate::foreign::ForeignPolicy;
 use crate::ids::{AccountTag, Asset, BootTag, ClientId, Symbol};
 use crate::intent::StrategyKind;
 use crate::money::{Amount, BPS_PER_ONE};
@@ -123,6 +124,8 @@ pub struct RiskSettings {
     pub policy_blocks: Vec<&'static str>,
     /// The pairs that may be traded, each with its one owner.
     pub owners: BTreeMap<Symbol, StrategyKind>,
+    /// How far orders that are not ours hold us back.
+    pub foreign: ForeignPolicy,
     /// When this process started.
     pub started_at: Timestamp,
     /// The ids of this start.

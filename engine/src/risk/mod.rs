@@ -27,6 +27,7 @@ use crate::answer::{BalanceRow, OwnTrade, Transfer};
 use crate::approved::Approved;
 use crate::core::{Core, Outbox};
 use crate::decision::{BookSeen, Decision};
+use crate::foreign::{ForeignOrder, ForeignPolicy};
 use crate::ids::{Asset, ClientId, Symbol};
 use crate::instrument::Instrument;
 use crate::intent::{Intent, NewOrder};
@@ -60,6 +61,10 @@ pub struct RiskGate {
     /// When the position of a base was last closed.
     closed_at: BTreeMap<Asset, Timestamp>,
     is_reconciled: bool,
+    /// When the last clean pass ended; `None` before the first, and while its age is held against us.
+    clean_at: Option<Timestamp>,
+    /// Open orders of the account that are not ours.
+    foreign: Vec<ForeignOrder>,
     pending: Option<PendingOpening>,
     /// When the balances were read that the books were opened with.
     opened_at: Option<Timestamp>,
@@ -93,6 +98,8 @@ impl RiskGate {
             board,
             closed_at: BTreeMap::new(),
             is_reconciled: false,
+            clean_at: None,
+            foreign: Vec::new(),
             pending: None,
             opened_at: None,
             listed: Vec::new(),
@@ -320,11 +327,49 @@ impl RiskGate {
         }
     }
 
-    fn on_reconciled(&mut self, is_clean: bool) {
+    fn on_reconciled(&mut self, now: Timestamp, is_clean: bool) {
         if is_clean {
             self.is_reconciled = true;
+            self.clean_at = Some(now);
             self.clear(ModeCode::StartupReconcilePending, Scope::Global);
+            self.clear(ModeCode::ReconcileLag, Scope::Global);
         }
+    }
+
+    /// When the last clean pass is too long ago.
+    fn lag_at(&self) -> Option<Timestamp> {
+        let age_ms_max = self.settings.limits.reconcile_max_age_ms;
+        self.clean_at.map(|at| at.plus_ms(age_ms_max))
+    }
+
+    fn note_lag(&mut self, now: Timestamp) {
+        if self.lag_at().is_some_and(|at| at <= now) {
+            self.clean_at = None;
+            self.raise(
+                now,
+                ModeCode::ReconcileLag,
+                Scope::Global,
+                Mode::ObserveOnly,
+            );
+        }
+    }
+
+    fn on_foreign(&mut self, now: Timestamp, orders: Vec<ForeignOrder>) {
+        let (code, mode) = (ModeCode::ForeignOrders, Mode::ReduceRiskOnly);
+        let freezes = match self.settings.foreign {
+            ForeignPolicy::Ignore | ForeignPolicy::Observe => false,
+            ForeignPolicy::Freeze => true,
+        };
+        for order in self.foreign.clone() {
+            if !orders.iter().any(|open| open.symbol == order.symbol) {
+                self.clear(code, Scope::Symbol(order.symbol));
+            }
+        }
+        for order in orders.iter().filter(|_| freezes) {
+            self.raise(now, code, Scope::Symbol(order.symbol), mode);
+        }
+        self.foreign = orders;
+        self.is_desk_due = true;
     }
 
     fn on_rules(&mut self, rules: Instrument) {
@@ -373,7 +418,8 @@ impl Core for RiskGate {
                 reason,
             } => self.adjust(now, asset, amount, reason, out),
             RiskIn::Balances { asked_at, rows } => self.on_balances(now, asked_at, rows, out),
-            RiskIn::Reconciled { clean } => self.on_reconciled(clean),
+            RiskIn::Foreign(orders) => self.on_foreign(now, orders),
+            RiskIn::Reconciled { clean } => self.on_reconciled(now, clean),
             RiskIn::Rules(rules) => self.on_rules(rules),
             RiskIn::Raise(code, scope, mode) => self.raise(now, code, scope, mode),
             RiskIn::Clear(code, scope) => self.clear(code, scope),
@@ -386,7 +432,7 @@ impl Core for RiskGate {
     fn deadline(&self) -> Option<Timestamp> {
         let money = self.is_money_due.then_some(self.money_at);
         let opening = self.pending.as_ref().map(PendingOpening::deadline);
-        money.into_iter().chain(opening).min()
+        money.into_iter().chain(opening).chain(self.lag_at()).min()
     }
 
     fn wake(&mut self, now: Timestamp, out: &mut Outbox<RiskEffect>) {

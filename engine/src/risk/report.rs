@@ -16,6 +16,7 @@ pub(crate) const MONEY_EVERY_MS: i64 = 1_000;
 impl RiskGate {
     /// Ends a turn: whatever changed in it is told.
     pub(crate) fn finish(&mut self, now: Timestamp, out: &mut Outbox<RiskEffect>) {
+        self.note_lag(now);
         self.open_if_ready(now, out);
         if std::mem::take(&mut self.is_mode_due) {
             out.push(RiskEffect::Mode(self.mode_report()));
@@ -95,6 +96,7 @@ impl RiskGate {
                 .keys()
                 .map(|symbol| (*symbol, self.whole_position(*symbol), marked(symbol)))
                 .collect(),
+            foreign: self.foreign.clone(),
             balances: (self.ledger.assets().into_iter())
                 .map(|asset| (asset, self.ledger.balance(asset)))
                 .collect(),

@@ -3,7 +3,7 @@
 //! A message that carries the exchange's number proves existence; a trade proves a fill; only a row whose filled part
 //! equals the booked trades ends an order.
 
-use super::{FOREIGN_MAX, LOOK_AGAIN_MS, LOOK_SOON_MS, OrderRouter};
+use super::{LOOK_AGAIN_MS, LOOK_SOON_MS, OrderRouter};
 use crate::answer::{OrderRow, OwnTrade, PrivateEvent, RowStatus};
 use crate::core::Outbox;
 use crate::ids::{ClientId, OrderId};
@@ -57,8 +57,9 @@ impl OrderRouter {
         out: &mut Outbox<RouterEffect>,
     ) {
         let Some(id) = self.owner_of(order_id, client_id) else {
-            if let Some(id) = client_id.filter(|id| self.is_stray(*id)) {
-                self.stray(id, order_id, is_open, out);
+            match client_id.filter(|id| self.is_stray(*id)) {
+                Some(id) => self.stray(id, order_id, is_open, out),
+                None => self.stranger_stirs(now),
             }
             return;
         };
@@ -178,28 +179,6 @@ impl OrderRouter {
     /// The ledger was opened with the balances of this moment; the first opening counts.
     pub(super) fn opened(&mut self, at: Timestamp) {
         self.settings.foreign_from = self.settings.foreign_from.or(Some(at));
-    }
-
-    pub(super) fn foreign_trade(&mut self, trade: OwnTrade, out: &mut Outbox<RouterEffect>) {
-        if self
-            .settings
-            .foreign_from
-            .is_none_or(|from| trade.at < from)
-        {
-            return;
-        }
-        if self.foreign.len() >= FOREIGN_MAX {
-            self.foreign.pop_first();
-        }
-        if self
-            .foreign
-            .entry(trade.order_id)
-            .or_default()
-            .is_new(&trade)
-        {
-            out.push(RouterEffect::Persist(Record::Fill(trade.clone()), None));
-            out.push(RouterEffect::Fill(trade));
-        }
     }
 
     pub(super) fn row(

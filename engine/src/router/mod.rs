@@ -7,6 +7,7 @@ pub mod absence;
 mod cancels;
 mod entry;
 mod evidence;
+mod foreign;
 mod pending;
 mod replay;
 mod resolve;
@@ -24,6 +25,7 @@ use crate::answer::{SubmitOutcome, UnknownCause};
 use crate::approved::Approved;
 use crate::core::{Core, Outbox};
 use crate::fills::FillBook;
+use crate::foreign::ForeignOrder;
 use crate::ids::{AccountTag, BootTag, ClientId, OrderId};
 use crate::intent::{CancelReason, NewOrder};
 use crate::mode::{Mode, ModeCode, Scope};
@@ -83,6 +85,10 @@ pub struct OrderRouter {
     /// Orders of which rows show more as filled than was booked.
     pending: BTreeSet<ClientId>,
     is_drifting: bool,
+    /// Open orders of somebody else, as the last look showed them.
+    strangers: Vec<ForeignOrder>,
+    /// Those that were told of.
+    strangers_told: BTreeSet<OrderId>,
     /// The exchange's clock less ours, milliseconds.
     offset_ms: i64,
     /// When the account is to be looked at again because an order is unknown or fills are pending.
@@ -110,6 +116,8 @@ impl OrderRouter {
             unknowns: Unknowns::default(),
             pending: BTreeSet::new(),
             is_drifting: false,
+            strangers: Vec::new(),
+            strangers_told: BTreeSet::new(),
             offset_ms: 0,
             look_up_at: None,
             was_unclean: false,

@@ -45,6 +45,7 @@ impl OrderRouter {
         for trade in &snapshot.trades {
             self.trade(now, trade.clone(), out);
         }
+        self.strangers(&snapshot.open, out);
         let shown: BTreeSet<OrderId> = rows(snapshot).map(|row| row.id).collect();
         self.vanished(snapshot, &shown);
         self.unknowns.looked_at = Some(now);
@@ -70,12 +71,9 @@ impl OrderRouter {
             self.row(now, id, row, out);
             return;
         }
-        match row.client_id.filter(|id| self.is_stray(*id)) {
-            Some(id) => {
-                let is_open = matches!(row.status, RowStatus::Untouched | RowStatus::Partial);
-                self.stray(id, row.id, is_open, out);
-            }
-            None => out.push(RouterEffect::Note(RouterNote::Foreign(row.id))),
+        if let Some(id) = row.client_id.filter(|id| self.is_stray(*id)) {
+            let is_open = matches!(row.status, RowStatus::Untouched | RowStatus::Partial);
+            self.stray(id, row.id, is_open, out);
         }
     }
 

@@ -9,6 +9,7 @@ use engine::desk::{Cores, Desk};
 use engine::dice::Dice;
 use engine::feed::{Access, Feed, FeedLimits};
 use engine::fill_model::{FillModel, FillParams};
+use engine::foreign::ForeignPolicy;
 use engine::ids::{AccountTag, Asset, BootTag, Symbol};
 use engine::instrument::Instrument;
 use engine::intent::StrategyKind;
@@ -114,6 +115,7 @@ pub fn build(account: &Account, rules: &[Instrument], at: Timestamp) -> (Desk, F
             .iter()
             .map(|symbol| (*symbol, account.strategy))
             .collect(),
+        foreign: ForeignPolicy::Observe,
         started_at: at,
         ids: IdSource {
             tag,

@@ -61,6 +61,7 @@ fn desk(epoch: u32, now: Timestamp) -> Desk {
         venue: engine::risk::Venue::Simulated,
         policy_blocks: Vec::new(),
         owners: [(symbol(), StrategyKind::MarketMaker)].into(),
+        foreign: Default::default(),
         started_at: now,
         ids: IdSource {
             tag,

@@ -17,7 +17,8 @@ pub(super) fn inventory(case: &mut Case<'_>) -> Verdict {
     let free = gate.rules(symbol).map_or(Amount::ZERO, |rules| {
         gate.account.free(rules.base, &gate.ledger, selling)
     });
-    if coins_taken(case)? > free && takes_charges(case) {
+    let is_short_of_charges = coins_taken(case)? > free && case.intent.qty.amount() <= free;
+    if is_short_of_charges {
         // All that is held can still be sold: less, so that the charges are covered.
         case.intent.qty = (gate.settings.limits.without_cost(free))
             .and_then(Amount::to_qty)

@@ -160,25 +160,27 @@ pub(super) fn spread(case: &mut Case<'_>) -> Verdict {
     }
 }
 
-/// 13: it cannot meet an own order of the other side, whatever is known of that one.
+/// 13: it cannot meet an order of the account on the other side, whatever is known of that one.
 pub(super) fn self_trade(case: &mut Case<'_>) -> Verdict {
     let (symbol, side, price) = (case.intent.symbol, case.intent.side, case.intent.limit);
-    let mut others = case.gate.orders.side_of(symbol, side.opposite());
-    let met = others.find(|other| match side {
-        Side::Buy => price >= other.order.intent.limit,
-        Side::Sell => price <= other.order.intent.limit,
-    });
-    match met {
-        Some(other) => {
-            let own = format!(
-                "own {} at {}",
-                side.opposite().as_str(),
-                other.order.intent.limit
-            );
-            refuse(DenyCode::SelfTrade, price, format!("clear of {own}"))
+    let meets = |other: Price| match side {
+        Side::Buy => price >= other,
+        Side::Sell => price <= other,
+    };
+    let other_side = side.opposite();
+    let gate = case.gate;
+    let own =
+        (gate.orders.side_of(symbol, other_side)).map(|view| ("own", view.order.intent.limit));
+    let foreign = (gate
+        .foreign_of(symbol)
+        .filter(|order| order.side == other_side))
+    .map(|order| ("foreign", order.price));
+    match own.chain(foreign).find(|(_, other)| meets(*other)) {
+        Some((whose, other)) => {
+            let met = format!("{whose} {} at {other}", other_side.as_str());
+            refuse(DenyCode::SelfTrade, price, format!("clear of {met}"))
         }
         None => {
-            drop(others);
             case.note(Check::SelfTrade, Found::Holds);
             Ok(())
         }

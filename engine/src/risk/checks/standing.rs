@@ -132,9 +132,10 @@ pub(super) fn frozen(case: &mut Case<'_>) -> Verdict {
     }
     match loudest {
         Some(voice) if voice.mode > Mode::Normal => {
-            let is_unknown = voice.code == ModeCode::UnknownOrders;
-            let code = if is_unknown {
+            let code = if voice.code == ModeCode::UnknownOrders {
                 DenyCode::Unknown
+            } else if voice.code == ModeCode::ForeignOrders {
+                DenyCode::ForeignOrder
             } else {
                 DenyCode::Frozen
             };

@@ -281,3 +281,35 @@ fn the_end_verdict_compares_the_books_as_they_stand() {
     assert!(!bench.gate.ledger_matches(&rows("9900.00000002", "1.1")));
     assert!(!bench.gate.ledger_matches(&rows("9900", "1")));
 }
+
+proptest::proptest! {
+    /// Whatever the ledger held at any moment of the lag before the question agrees, judged later; what it held only
+    /// before that, or never, does not.
+    #[test]
+    fn x_16_balances_are_judged_later_against_every_cut_of_the_lag_window(
+        fills in proptest::collection::vec(100i64..4_000, 1..20),
+        back_ms in 0i64..30_000,
+        late_ms in 0i64..20_000,
+    ) {
+        let mut bench = Bench::ready(as_set);
+        bench.play(&["wait 60000"]);
+        let mut cuts = vec![(bench.now.plus_ms(-60_000), amount("1"))];
+        for wait_ms in fills {
+            bench.play(&[&format!("wait {wait_ms}"), "foreign buy BTCTRY 0.0001 @ 1000"]);
+            cuts.push((bench.now, bench.gate.ledger().balance(asset("BTC"))));
+        }
+        let asked_at = bench.now;
+        let shown_at = asked_at.plus_ms(-back_ms);
+        let held = |at: Timestamp| cuts.iter().rev().find(|(since, _)| *since <= at).expect("a cut").1;
+        // The answer comes after more has happened.
+        bench.play(&[&format!("wait {late_ms}"), "foreign buy BTCTRY 0.0001 @ 1000"]);
+        let shown = held(shown_at);
+        let agrees = bench.gate.account.agrees(asset("BTC"), shown, asked_at, bench.gate.ledger());
+        let in_window = shown == held(asked_at.plus_ms(-BALANCE_LAG_MS))
+            || cuts.iter().any(|(since, sum)| *sum == shown && *since >= asked_at.plus_ms(-BALANCE_LAG_MS));
+        proptest::prop_assert!(back_ms > BALANCE_LAG_MS || in_window);
+        proptest::prop_assert_eq!(agrees, in_window);
+        let never = amount("0.5");
+        proptest::prop_assert!(!bench.gate.account.agrees(asset("BTC"), never, asked_at, bench.gate.ledger()));
+    }
+}

@@ -5,6 +5,7 @@
 
 mod account;
 mod evidence;
+mod flows;
 mod funds;
 mod limits;
 mod market;
@@ -77,6 +78,7 @@ fn base_settings() -> RiskSettings {
         venue: Venue::Simulated,
         policy_blocks: Vec::new(),
         owners: [(symbol("BTCTRY"), owner), (symbol("ETHTRY"), owner)].into(),
+        foreign: ForeignPolicy::Observe,
         started_at: Timestamp::from_ms(NOON),
         ids: IdSource {
             tag: AccountTag::from_entropy(1),

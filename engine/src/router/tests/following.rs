@@ -327,3 +327,37 @@ fn x_15_every_send_was_written_down_and_a_late_approval_is_no_kill() {
         assert!(again.effects.is_empty(), "an approval is spent once");
     }
 }
+
+#[test]
+fn foreign_orders_are_left_alone() {
+    let mut world = World::new();
+    let stranger = OrderRow {
+        client_id: None,
+        ..row(1, 500, 10, RowStatus::Untouched)
+    };
+    let mut told = Vec::new();
+    let looks = [vec![stranger.clone()], vec![stranger.clone()], vec![]];
+    for (at, rows) in (1i64..).zip(looks) {
+        world.tell(at * 15_000, look(at * 15_000 - 10, rows));
+        told.extend(world.effects.drain(..).filter(|effect| {
+            matches!(
+                effect,
+                RouterEffect::Foreign(_)
+                    | RouterEffect::Note(RouterNote::Foreign(_))
+                    | RouterEffect::Delete(..)
+            )
+        }));
+    }
+    let shown = crate::foreign::ForeignOrder::of(&stranger)
+        .into_iter()
+        .collect();
+    assert_eq!(
+        told,
+        [
+            RouterEffect::Note(RouterNote::Foreign(OrderId(500))),
+            RouterEffect::Foreign(shown),
+            RouterEffect::Foreign(Vec::new())
+        ],
+        "told once, and never cancelled"
+    );
+}

@@ -7,7 +7,7 @@ use btcbot_btcturk::wire::{
     AccountTrade, Balance, Candle, Candles, Envelope, ExchangeInfo, OpenOrders, Order, OrderAnswer,
     Pong, QuotaRefusal, RestBook, RestTicker, RestTrade, ServerTime,
 };
-use engine::answer::{BalanceRow, OrderRow, RowStatus, TradeSource};
+use engine::answer::{BalanceRow, OrderRow, Rail, RowStatus, TradeSource};
 use engine::ids::{Asset, OrderId, Symbol, TradeId};
 use engine::instrument::RuleFacts;
 use engine::market::{Level, Side, Ticker};
@@ -296,6 +296,36 @@ fn transactions_are_normalised_and_sized_by_their_digits() {
     );
     assert_eq!(trades.cuts, 1);
     assert_eq!(trades.rows[1].client_id, None);
+}
+
+#[test]
+fn deposits_and_withdrawals_are_signed_by_their_word_and_an_odd_row_hides_no_other() {
+    let body = r#"{"data":[
+        {"balanceType":"Deposit","currencySymbol":"ETH","id":700001,"timestamp":1700000000111,
+         "funds":3.75,"amount":1.25,"fee":0,"tax":0},
+        {"balanceType":"withdrawal","currencySymbol":"eth","id":"700002","timestamp":1700000000222,
+         "funds":3.25,"amount":"-0.5","fee":-0.003,"tax":0.0001},
+        {"balanceType":"Withdrawal","currencySymbol":"ETH","id":700003,"timestamp":1700000000333,"amount":0.5},
+        {"balanceType":"Bonus","currencySymbol":"ETH","id":700004,"timestamp":1700000000444,"amount":9},
+        {"balanceType":"Deposit","currencySymbol":"ETH","id":700005,"timestamp":1700000000555,"amount":"much"}
+    ],"success":true,"message":"SUCCESS","code":0}"#;
+    let got = account::transfers(&reply(200, body), Rail::Crypto).unwrap();
+    let seen: Vec<_> = got
+        .rows
+        .iter()
+        .map(|row| (row.id.number, row.amount, row.charges, row.at.ms()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (700_001, amount("1.25"), amount("0"), 1_700_000_000_111),
+            (700_002, amount("-0.5"), amount("0.0031"), 1_700_000_000_222),
+            (700_003, amount("-0.5"), amount("0"), 1_700_000_000_333),
+        ]
+    );
+    assert_eq!(got.skipped.len(), 2);
+    assert!(got.rows.iter().all(|row| row.id.rail == Rail::Crypto));
+    assert!(account::transfers(&reply(500, "<html>"), Rail::Fiat).is_err());
 }
 
 #[test]

@@ -134,6 +134,60 @@ fn funds_of_a_fill_can_be_spent_only_after_they_settled() {
 }
 
 #[test]
+fn a_pair_with_fees_in_base_charges_coins_to_the_last_digit() {
+    let mut exchange = exchange(1, &[]);
+    let pair = exchange.find_pair("AAVETRY").unwrap();
+    let (aave, lira) = (asset("AAVE"), asset("TRY"));
+    let total = |exchange: &Exchange, asset| exchange.ledger().balance(ME, asset).total();
+    let (mut coins, mut cash) = (total(&exchange, aave), total(&exchange, lira));
+    let best = |side| exchange.book(pair).best(side).unwrap();
+    let limits = [
+        (Side::Buy, best(Side::Sell), 102),
+        (Side::Sell, best(Side::Buy), 98),
+    ];
+    for (side, limit, percent) in limits {
+        let limit = Price::from_units(limit.units() / 100 * percent).floor_to(price("0.01"));
+        let order = OrderRequest::limit("AAVETRY", side, "1.5", &limit.to_string(), "x");
+        exchange.submit(exchange.now(), ME, &order).unwrap();
+        let later = exchange.now().plus_ms(1_000);
+        exchange.advance(later);
+    }
+    let mut charged = Amount::ZERO;
+    for fill in exchange.fills().filter(|fill| fill.account == ME) {
+        let sign = |amount: Amount| match fill.side {
+            Side::Buy => amount,
+            Side::Sell => -amount,
+        };
+        coins += sign(fill.qty.amount()) - fill.charges.total();
+        cash += sign(-fill.price.value(fill.qty));
+        charged += fill.charges.total();
+    }
+    assert!(charged.is_positive());
+    assert_eq!(total(&exchange, aave), coins);
+    assert_eq!(total(&exchange, lira), cash);
+    assert_eq!(exchange.ledger().collected(aave).total(), charged);
+}
+
+#[test]
+fn deposits_and_withdrawals_move_balances_are_listed_and_conserve_money() {
+    let mut exchange = exchange(1, &[]);
+    let lira = asset("TRY");
+    let (sum, held) = (
+        exchange.ledger().sum(lira),
+        exchange.ledger().balance(ME, lira).free,
+    );
+    let amount = |text: &str| Amount::parse(text).unwrap();
+    assert!(exchange.transfer(START, ME, lira, amount("250.5")));
+    assert!(exchange.transfer(START, ME, asset("BTC"), amount("-0.25")));
+    assert!(!exchange.transfer(START, ME, lira, amount("-99999999")));
+    assert_eq!(exchange.ledger().sum(lira), sum);
+    let free = exchange.ledger().balance(ME, lira).free;
+    assert_eq!(free, held + amount("250.5"));
+    let notes: Vec<_> = exchange.transfers().map(|note| note.amount).collect();
+    assert_eq!(notes, [amount("250.5"), amount("-0.25")]);
+}
+
+#[test]
 fn a_market_buy_spends_its_quote_amount_and_gives_the_rest_back() {
     let mut exchange = exchange(2, &[]);
     let before = exchange.ledger().balance(ME, asset("TRY")).total();

@@ -55,6 +55,32 @@ fn an_order_is_accepted_listed_cancelled_and_listed_as_cancelled() {
 }
 
 #[test]
+fn deposits_and_withdrawals_stand_in_the_lists_of_their_rails() {
+    let mut venue = venue(&["rest.trades_lag_ms=0"]);
+    let me = |name: &str, moved: &str, venue: &mut btcbot_simulator::venue::Venue| {
+        let asset = engine::ids::Asset::parse(name).unwrap();
+        let amount = engine::money::Amount::parse(moved).unwrap();
+        assert!(venue.exchange_mut().transfer(START, ME, asset, amount));
+    };
+    me("TRY", "100.5", &mut venue);
+    me("BTC", "-0.25", &mut venue);
+    let (status, fiat) = ask(&mut venue, 10, get("/api/v1/users/transactions/fiat"));
+    assert_eq!(status, 200);
+    assert_eq!(fiat["data"].as_array().map(Vec::len), Some(1));
+    let row = &fiat["data"][0];
+    assert_eq!(
+        (&row["balanceType"], &row["currencySymbol"], &row["amount"]),
+        (&json!("Deposit"), &json!("TRY"), &json!(100.5))
+    );
+    let (_, coins) = ask(&mut venue, 20, get("/api/v1/users/transactions/crypto"));
+    assert_eq!(coins["data"][0]["balanceType"], "Withdrawal");
+    assert_eq!(coins["data"][0]["amount"], json!(-0.25));
+    let later = START.ms() + 1;
+    let path = format!("/api/v1/users/transactions/crypto?startDate={later}");
+    assert_eq!(ask(&mut venue, 30, get(&path)).1["data"], json!([]));
+}
+
+#[test]
 fn a_cancel_with_the_id_in_the_body_matches_no_order() {
     let mut venue = venue(&[]);
     let body = far_body(&venue, "cid-2");
