@@ -27,8 +27,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use weather::Weather;
 
-/// Lanes that run side by side, each with an exchange, a state and a key of its own: a lane waits most of its time.
-const LANES: u32 = 2;
+/// Lanes that run side by side, each with an exchange, a state and a key of its own. A lane waits most of its time: 5 s
+/// after each kill until risk is taken again, 25 s for each proof that an order never was.
+const LANES: u32 = 4;
 /// Keeps the lanes' draws apart.
 const LANE_SEED: u64 = 0x9E37_79B9_7F4A_7C15;
 /// The kill of each lane behind which a planted disaster happens, counted from its end.

@@ -10,7 +10,7 @@ const START_MS_MAX: i64 = 200;
 /// Latest death by the clock, milliseconds: beyond it the death behind an order sees the same.
 const LIFE_MS_MAX: i64 = 6_000;
 /// Most orders of a life before it dies behind one.
-const ORDERS_MAX: i64 = 4;
+const ORDERS_MAX: i64 = 8;
 /// Latest death behind an order, milliseconds.
 const BEHIND_MS_MAX: i64 = 60;
 
