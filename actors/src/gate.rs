@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledged_kill_is_never_lost_to_a_racing_reset() {
+    fn x_08_an_acknowledged_kill_is_never_lost_to_a_racing_reset() {
         const ROUNDS: usize = 2_000;
         // A bound, so that a failure of the other threads ends the test and does not hang it.
         const RESETS_MAX: usize = 50_000_000;

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use std::fs;
 use support::exchange::Simulator;
 use support::installation::Installation;
-use support::{START, STOP, run};
+use support::{Bot, START, STOP, run};
 
 #[test]
 fn lock_vanishes_with_a_killed_holder_and_never_before() {
@@ -64,6 +64,31 @@ fn restart_after_sigkill_is_never_locked_out() {
     last.plane();
     last.signal(Signal::TERM);
     assert_eq!(last.finish(STOP).code, Some(0));
+}
+
+#[test]
+fn lock_holds_with_private_tmp() {
+    let simulator = Simulator::with_own_account(5, &[]);
+    let (place, other) = (
+        Installation::armed(&simulator),
+        Installation::armed(&simulator),
+    );
+    let tmp = [place.path().join("tmp-a"), place.path().join("tmp-b")];
+    for dir in &tmp {
+        fs::create_dir(dir).expect("a folder of ours");
+    }
+    let mut command = place.run_command(&[]);
+    command.env("TMPDIR", &tmp[0]);
+    let mut first = Bot::start(command);
+    first.plane();
+    for place in [&place, &other] {
+        let mut command = place.run_command(&[]);
+        command.env("TMPDIR", &tmp[1]);
+        let refused = run(command, START);
+        assert_eq!(refused.code, Some(7), "{refused:?}");
+    }
+    first.signal(Signal::TERM);
+    assert_eq!(first.finish(STOP).code, Some(0));
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn planted_bugs_are_found() {
 }
 
 #[test]
-fn a_crash_at_any_boundary_loses_nothing_and_sends_nothing_twice() {
+fn crash_at_every_effect_leaves_at_most_one_order() {
     let points = points::run(BOUNDARY_STRIDE, |_| {});
     assert!(points.is_ok(), "{points:#?}");
     assert!(points.orders > 0 && points.unknowns > 0, "{points:#?}");

@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_accepts_and_drops_is_backed_off() {
+    fn accept_then_drop_server_is_backed_off() {
         let (mut backoff, mut dice) = (Backoff::new(LIMITS), Dice::new(3));
         for n in 0..6 {
             backoff.up(at(n));

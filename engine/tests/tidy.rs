@@ -262,3 +262,55 @@ fn the_longest_files_are_shown() {
         println!("{lines:5} {name}");
     }
 }
+
+/// What closes a row of the register: a test of this name, a script of the gate, or a type that rules the mistake out.
+fn is_closed(row: &str, root: &Path, sources: &[String]) -> bool {
+    let name = closed_by(row);
+    let cell = row.rsplit('|').nth(1).unwrap_or_default().trim();
+    let has = |head: &str| sources.iter().any(|source| source.contains(head));
+    if cell.starts_with("impossible: ") {
+        return ["struct", "enum"]
+            .iter()
+            .any(|kind| has(&format!("pub {kind} {name} {{")));
+    }
+    if name.starts_with(".ci/") {
+        let called = fs::read_dir(root.join(".ci")).expect("a folder of ours");
+        let mut scripts = called.map(|entry| entry.expect("an entry").path());
+        return root.join(name).is_file()
+            && scripts.any(|path| !path.ends_with(name) && text(&path).contains(name));
+    }
+    has(&format!("fn {name}("))
+}
+
+/// The last word in backticks of a row.
+fn closed_by(row: &str) -> &str {
+    row.split('`').nth_back(1).unwrap_or_default()
+}
+
+#[test]
+fn every_defect_of_the_register_has_its_test() {
+    let root = root();
+    let sources: Vec<String> = CRATES
+        .iter()
+        .flat_map(|krate| rust_files(&root.join(krate)))
+        .map(|path| text(&path))
+        .collect();
+    let register = text(&root.join("docs/DEFECTS.md"));
+    let rows: Vec<&str> = register
+        .lines()
+        .filter(|line| line.starts_with("| D") || line.starts_with("| E"))
+        .collect();
+    assert!(rows.len() > 60, "the register was read: {}", rows.len());
+    let (mut ids, mut tests) = (BTreeSet::new(), BTreeSet::new());
+    for row in &rows {
+        let id = row.split('|').nth(1).unwrap_or_default().trim();
+        assert!(ids.insert(id), "two rows are called {id}");
+        let is_shared = !row.contains("| impossible: ") && !tests.insert(closed_by(row));
+        assert!(!is_shared, "two rows share a test: {row}");
+    }
+    let open: Vec<&str> = rows
+        .into_iter()
+        .filter(|row| !is_closed(row, &root, &sources))
+        .collect();
+    assert!(open.is_empty(), "nothing closes:\n{}", open.join("\n"));
+}

@@ -281,9 +281,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_process_and_without_the_exchange_it_is_unhealthy() {
-        let source = source(fake::nobody(), fake::nobody());
-        let (verdict, exit) = asked(&args(source, false, None));
+    fn health_reports_outage_in_dry_run_too() {
+        let dry = source(fake::nobody(), fake::nobody());
+        let loaded = resolve::sources(&dry, Forced::default()).map(config::load::load);
+        let loaded = loaded.expect("sources").expect("a configuration");
+        assert!(loaded.settings().safety.dry_run, "as everywhere else");
+        let (verdict, exit) = asked(&args(dry, false, None));
         assert_eq!(exit, Exit::CheckFailed);
         assert!(text(&verdict).contains("fail  exchange"));
     }

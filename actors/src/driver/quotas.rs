@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_has_eighty_cancels_left_after_a_minute_of_reprices() {
+    fn x_09_a_kill_has_eighty_cancels_left_after_a_minute_of_reprices() {
         let mut limits = limits(Group::OrderCancel);
         let spent: u32 = (0..50)
             .map(|s| taken(&mut limits, Urgency::Ordinary, s * 1_000))

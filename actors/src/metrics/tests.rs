@@ -24,7 +24,7 @@ fn value(text: &str, series: &str) -> Option<f64> {
 }
 
 #[test]
-fn every_catalogued_metric_is_exported_on_the_first_scrape() {
+fn every_catalogued_metric_is_exported() {
     let text = metrics().render(START_AT);
     for metric in CATALOGUE {
         let kind = match metric.kind {
@@ -164,6 +164,41 @@ fn names_follow_the_rules() {
         .filter(|line| !line.starts_with('#'))
         .count();
     assert!(series < 2_000, "{series} series");
+}
+
+#[test]
+fn metric_series_are_bounded_and_labels_closed() {
+    let series = |text: &str| -> BTreeSet<String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let names = lines.filter_map(|line| line.rsplit_once(' '));
+        names.map(|(name, _)| name.to_owned()).collect()
+    };
+    let metrics = metrics();
+    let before = series(&metrics.render(START_AT));
+    for n in 0..200 {
+        let at = START_AT.plus_ms(n * 1_000);
+        metrics.submit_took(n * 7);
+        metrics.cancel_answered(CancelReply::RateLimited(n), n * 11);
+        metrics.rest_attempt(RestMark::RateLimited, at);
+        metrics.reconciled(at, n);
+        metrics.ws_reconnected(at);
+        metrics.denied(DenyCode::Arithmetic);
+        metrics.book_trusted(Symbol::parse("ETHTRY").expect("a pair"), n % 2 == 0);
+        metrics.mode_changed(Mode::ALL[usize::try_from(n % 4).expect("small")]);
+        metrics.fill();
+    }
+    let after = series(&metrics.render(START_AT.plus_ms(200_000)));
+    let grown: Vec<&String> = after.difference(&before).collect();
+    assert!(grown.is_empty(), "what happens makes no series: {grown:?}");
+    let open = ["order_id", "client", "cycle", "run_id", "intent"];
+    let ids: Vec<&String> = before
+        .iter()
+        .filter(|series| {
+            open.iter()
+                .any(|label| series.contains(&format!("{label}=")))
+        })
+        .collect();
+    assert!(ids.is_empty(), "an id is no label: {ids:?}");
 }
 
 #[test]

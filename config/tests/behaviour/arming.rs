@@ -5,6 +5,7 @@ use btcbot_config::arming::{
     BlockReason, KeyAge, Port, Ports, Venue, arm, assess, key_age, unset_limits,
 };
 use btcbot_config::load::Loaded;
+use btcbot_config::names::{KEYS, Key};
 use btcbot_config::secrets::credentials_usable;
 use engine::time::Timestamp;
 use std::collections::BTreeSet;
@@ -139,6 +140,15 @@ fn every_limit_has_to_come_from_the_operator() {
     // The same number as the default counts, once somebody wrote it down.
     let world = world.etc("[risk]\nmax_open_orders = 20\n");
     assert_eq!(codes(&world.loaded()), Vec::<&str>::new());
+}
+
+#[test]
+fn rotation_has_one_mechanism() {
+    let about_age = |key: &&Key| {
+        key.path.contains("rotat") || (key.path.starts_with("secrets.") && key.path.contains("age"))
+    };
+    let paths: Vec<&str> = KEYS.iter().filter(about_age).map(|key| key.path).collect();
+    assert_eq!(paths, ["secrets.rotated_at", "secrets.age_days_max"]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::router::RouterSettings;
 use crate::strategy::params::{
     CommonParams, KindParams, MarketMakerParams, MeanReversionParams, StrategyParams,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 const START: Timestamp = Timestamp(1_700_000_000_000_000);
 
@@ -157,6 +158,7 @@ struct Log {
     lines: Vec<String>,
     fills: Vec<crate::answer::OwnTrade>,
     records: Vec<Record>,
+    orders: Vec<OrderView>,
     views: Vec<(Timestamp, BookView)>,
     money: Vec<Timestamp>,
 }
@@ -166,6 +168,7 @@ impl Watch for Log {
         self.lines.push(format!("{at} {effect:?}"));
         match effect {
             DeskEffect::Persist(record, _) => self.records.push(record.clone()),
+            DeskEffect::Seen(Seen::Order(order)) => self.orders.push(*order),
             DeskEffect::Seen(Seen::Fill(fill)) => self.fills.push(fill.clone()),
             DeskEffect::Seen(Seen::Book(view)) => self.views.push((at, *view)),
             DeskEffect::Seen(Seen::Money(_)) => self.money.push(at),
@@ -182,7 +185,6 @@ impl Watch for Log {
                 Seen::Intent(_)
                 | Seen::Silent(..)
                 | Seen::Denied(_)
-                | Seen::Order(_)
                 | Seen::Mode(_)
                 | Seen::Feed(_)
                 | Seen::Router(_)
@@ -445,4 +447,55 @@ fn no_order_leaves_before_its_record_is_durable() {
     let id = bare.written[0];
     bare.tell(now, DeskIn::Router(RouterIn::Durable(id)));
     assert_eq!(bare.sent, [id]);
+}
+
+#[test]
+fn every_planned_action_has_an_outcome() {
+    for kind in [maker(), reverter()] {
+        let (paper, log) = play(kind);
+        let count = |what: &str| log.lines.iter().filter(|line| line.contains(what)).count();
+        let (wished, refused) = (count(" Seen(Intent("), count(" Seen(Denied("));
+        let sent = count(" Send {");
+        assert!(sent > 0, "{kind:?}");
+        assert_eq!(wished, refused + sent, "{kind:?}");
+        let last: BTreeMap<ClientId, OrderView> = log
+            .orders
+            .iter()
+            .map(|view| (view.client_id(), *view))
+            .collect();
+        assert_eq!(last.len(), sent, "{kind:?}: of each something is told");
+        let open = last.values().filter(|view| !view.state.is_terminal());
+        let living = paper.desk().router().living();
+        assert!(open.eq(living), "{kind:?}: the others have ended");
+    }
+}
+
+#[test]
+fn quotes_of_a_whole_run_are_replaced_one_at_a_time() {
+    let (_, log) = play(maker());
+    let mut living: BTreeMap<ClientId, Side> = BTreeMap::new();
+    for view in &log.orders {
+        if view.state.is_terminal() {
+            living.remove(&view.client_id());
+        } else {
+            living.insert(view.client_id(), view.order.intent.side);
+        }
+        for side in [Side::Buy, Side::Sell] {
+            let count = living.values().filter(|own| **own == side).count();
+            assert!(count <= 1, "{count} quotes on one side: {living:?}");
+        }
+    }
+    let replaced: BTreeSet<ClientId> = log
+        .records
+        .iter()
+        .filter_map(|record| {
+            let Record::CancelAsked { client_id, .. } = record else {
+                return None;
+            };
+            Some(*client_id)
+        })
+        .collect();
+    assert!(replaced.len() > 50, "{} replacements", replaced.len());
+    let unfinished = replaced.iter().filter(|id| living.contains_key(id)).count();
+    assert!(unfinished <= 2, "only the last ones may be under way");
 }

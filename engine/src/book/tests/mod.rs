@@ -533,6 +533,30 @@ fn the_last_trade_is_as_old_as_its_older_stamp() {
 }
 
 #[test]
+fn book_snapshot_keeps_depth_and_exchange_time() {
+    let mut story = Story::begun();
+    let trade = PublicTrade {
+        symbol: symbol(),
+        price: level(100, 1).price,
+        qty: level(1, 1).qty,
+        taker: None,
+        at: Timestamp::from_ms(7),
+        id: None,
+    };
+    story.at(90, BookIn::Market(MarketEvent::Trade(trade)));
+    let Some(BookView::Trusted(book)) = story.books.view(symbol()) else {
+        panic!("a full book is trusted");
+    };
+    assert_eq!(book.bids()[..3], levels(BIDS));
+    assert_eq!(book.asks()[..3], levels(ASKS));
+    let stamps = (
+        book.received().ms(),
+        book.last_trade().map(|last| last.1.ms()),
+    );
+    assert_eq!(stamps, (0, Some(7)), "neither is the moment of reading");
+}
+
+#[test]
 fn a_window_never_grows_beyond_a_hundred_levels() {
     let bids: Vec<(i64, i64)> = (0..100).map(|n| (1_000 - n, 1)).collect();
     let mut story = Story::new(&[symbol()]);

@@ -4,6 +4,7 @@
 //! Two pairs: BTCTRY quoted 999 to 1001 and ETHTRY 99.9 to 100.1; the account starts with 10000 TRY and 1 BTC.
 
 mod account;
+mod defects;
 mod evidence;
 mod flows;
 mod funds;

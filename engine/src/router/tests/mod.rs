@@ -1,5 +1,6 @@
 //! Schedules of one or a few orders, played against the router and compared with what must follow.
 
+mod defects;
 mod following;
 mod ghosts;
 mod lattice;

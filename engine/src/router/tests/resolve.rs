@@ -116,7 +116,7 @@ fn an_order_that_is_settled_as_accepted_is_read_at_once() {
 }
 
 #[test]
-fn a_stuck_order_keeps_its_reservation_and_holds_up_nothing_else() {
+fn x_24_a_stuck_order_keeps_its_reservation_and_holds_up_nothing_else() {
     let mut world = first_order_lost();
     world.wake(60_100);
     assert_eq!(
