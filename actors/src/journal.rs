@@ -5,7 +5,7 @@
 //! first failed commit nothing is ever acknowledged again (RB-4, I11).
 
 use crate::clock::Clock;
-use crate::store::{Store, StoreError};
+use crate::store::{Snapshot, Store, StoreError};
 use engine::record::Record;
 use engine::time::Timestamp;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -55,6 +55,7 @@ pub enum JournalEvent {
 enum Command {
     Append(Vec<(Timestamp, Record)>),
     Sync(SyncSender<u64>),
+    Snapshot(SyncSender<Result<Snapshot, StoreError>>),
 }
 
 #[derive(Debug, Default)]
@@ -170,6 +171,25 @@ impl Journal {
         })
     }
 
+    /// Returns the journal as it is on disk once everything appended so far is there. Blocks its thread: never the
+    /// order path's.
+    ///
+    /// # Errors
+    /// `Full`, `Closed`, or `TimedOut` after `time_out`.
+    pub fn snapshot(&self, time_out: Duration) -> Result<Snapshot, AppendError> {
+        let (send, done) = sync_channel(1);
+        let sent = {
+            let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.send.try_send(Command::Snapshot(send))
+        };
+        sent.map_err(|error| refused(&error))?;
+        let taken = done.recv_timeout(time_out).map_err(|error| match error {
+            std::sync::mpsc::RecvTimeoutError::Timeout => AppendError::TimedOut,
+            std::sync::mpsc::RecvTimeoutError::Disconnected => AppendError::Closed,
+        })?;
+        taken.map_err(|_| AppendError::Closed)
+    }
+
     /// Returns the highest durable sequence number.
     pub fn durable_seq(&self) -> u64 {
         self.shared.durable.load(Ordering::SeqCst)
@@ -204,15 +224,19 @@ impl Writer {
     /// Ends when every handle is gone or a commit has failed.
     fn run(mut self, commands: &Receiver<Command>) {
         while let Ok(first) = commands.recv() {
-            let (group, syncs) = gather(first, commands);
-            if let Err(error) = self.commit(group) {
+            let gathered = gather(first, commands);
+            if let Err(error) = self.commit(gathered.group) {
                 self.shared.has_failed.store(true, Ordering::SeqCst);
                 (self.on_event)(JournalEvent::Failed(error));
                 return;
             }
-            for sync in syncs {
+            for sync in gathered.syncs {
                 // A caller that gave up waiting is not told.
                 let _ = sync.try_send(self.store.last_seq());
+            }
+            for reader in gathered.readers {
+                // Nor is this one.
+                let _ = reader.try_send(self.store.snapshot());
             }
         }
         self.store.close();
@@ -237,25 +261,31 @@ impl Writer {
     }
 }
 
+/// What waited for the writer.
+#[derive(Default)]
+struct Gathered {
+    group: Vec<(Timestamp, Record)>,
+    syncs: Vec<SyncSender<u64>>,
+    readers: Vec<SyncSender<Result<Snapshot, StoreError>>>,
+}
+
 /// Takes what has gathered since the last commit, and never waits for more.
-fn gather(
-    first: Command,
-    commands: &Receiver<Command>,
-) -> (Vec<(Timestamp, Record)>, Vec<SyncSender<u64>>) {
-    let mut group = Vec::new();
-    let mut syncs = Vec::new();
+fn gather(first: Command, commands: &Receiver<Command>) -> Gathered {
+    let mut gathered = Gathered::default();
     let mut next = Some(first);
     while let Some(command) = next {
         match command {
-            Command::Append(together) => group.extend(together),
-            Command::Sync(done) => syncs.push(done),
+            Command::Append(together) => gathered.group.extend(together),
+            Command::Sync(done) => gathered.syncs.push(done),
+            Command::Snapshot(reader) => gathered.readers.push(reader),
         }
-        let has_room = group.len() + syncs.len() < GROUP_MAX;
+        let waiting = gathered.syncs.len() + gathered.readers.len();
+        let has_room = gathered.group.len() + waiting < GROUP_MAX;
         next = if has_room {
             commands.try_recv().ok()
         } else {
             None
         };
     }
-    (group, syncs)
+    gathered
 }

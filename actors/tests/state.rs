@@ -308,8 +308,21 @@ fn why_tells_the_story_of_an_order() {
         let fills = bot.status(plane)["counts"]["fills"].as_u64();
         fills.is_some_and(|fills| fills > 0).then_some(())
     });
+    let beside = why(&place, &["--last", "--json"]);
+    assert_eq!(beside.code, Some(0), "the process answers: {beside:?}");
+    assert_eq!(beside.data()["steps"][0]["record"]["kind"], "decided");
+    let stranger = ClientId::new(AccountTag::from_entropy(1), 1, BootTag::from_entropy(2), 9);
+    assert_eq!(why(&place, &[&stranger.to_string()]).code, Some(3));
+    let copied = configured(&place, &["backup", "hot", "--json"]);
+    assert_eq!(copied.code, Some(0), "{copied:?}");
+    let records = &copied.data()["manifest"]["journal"]["records"];
+    assert!(records.as_u64().is_some_and(|count| count > 3), "{records}");
+    let taken = configured(&place, &["backup", "hot"]);
+    assert_eq!(taken.code, Some(6), "{taken:?}");
     bot.signal(Signal::TERM);
     assert_eq!(bot.finish(STOP).code, Some(0));
+    let whole = configured(&place, &["check", "--file", "hot"]);
+    assert_eq!(whole.code, Some(0), "{whole:?}");
     let exported = configured(&place, &["export"]).stdout;
     let records: Vec<Value> = exported
         .lines()
@@ -351,7 +364,6 @@ fn why_tells_the_story_of_an_order() {
         last["client_id"],
         newest.expect("one")["record"]["order"]["client_id"]
     );
-    let stranger = ClientId::new(AccountTag::from_entropy(1), 1, BootTag::from_entropy(2), 9);
     assert_eq!(why(&place, &[&stranger.to_string()]).code, Some(3));
     assert_eq!(why(&place, &["nonsense"]).code, Some(2));
     assert_eq!(why(&place, &[]).code, Some(2));

@@ -10,8 +10,11 @@ pub use text::when;
 use crate::cli::ConfigSource;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::report::Report;
+use crate::cli::running::{self, ANSWER_TIME_MAX};
 use crate::cli::state::place::Place;
-use crate::store::Entry;
+use crate::control::records::Records;
+use crate::control::wire::{Request, Verdict};
+use crate::store::{Entry, of_order};
 use clap::Args;
 use engine::ids::ClientId;
 use std::path::PathBuf;
@@ -44,12 +47,12 @@ pub struct WhyArgs {
 /// Tells why an order exists and what became of it.
 ///
 /// # Errors
-/// Exit 2 for a text that is no client id, 3 if the journal does not know it, 7 beside a process that does not
-/// answer, 74 if the journal cannot be read.
+/// Exit 2 for a text that is no client id, 3 if the journal does not know it, 4 if a process holds it and does not
+/// answer, 74 if it cannot be read.
 pub fn why(args: &WhyArgs) -> Outcome {
     let wanted = args.client_id.as_deref().map(parse).transpose()?;
     let entries = entries(args, wanted)?;
-    let id = wanted.or_else(|| story::last(&entries));
+    let id = wanted.or_else(|| of_order::last(&entries));
     let story = id.and_then(|id| Story::of(&entries, id));
     let story = story.ok_or_else(|| unknown(id))?;
     let report = Report {
@@ -63,9 +66,29 @@ pub fn why(args: &WhyArgs) -> Outcome {
 }
 
 fn entries(args: &WhyArgs, wanted: Option<ClientId>) -> Result<Vec<Entry>, Failed> {
-    let _ = wanted;
     let place = Place::of(&args.source, args.file.as_deref())?;
-    Ok(place.read()?.1)
+    if place.holder().is_none() {
+        return Ok(place.read()?.1);
+    }
+    let ask = Request::Records(Records {
+        client_id: wanted.map(|id| id.to_string()),
+    });
+    let answer = running::ask(&args.source, &ask, ANSWER_TIME_MAX)?;
+    let answer = answer.map_err(|error| running::unanswered(&error))?;
+    match answer.verdict {
+        Verdict::Done => serde_json::from_value(answer.data["entries"].clone()).map_err(|error| {
+            let text = format!("the process answered in another form: {error}");
+            Failed::new(Exit::Failure, text)
+        }),
+        Verdict::NotFound => Ok(Vec::new()),
+        Verdict::BadRequest
+        | Verdict::Refused
+        | Verdict::Deadline
+        | Verdict::Unreachable
+        | Verdict::Denied
+        | Verdict::NotRecorded
+        | Verdict::Busy => Err(Failed::new(running::exit_of(answer.verdict), answer.text)),
+    }
 }
 
 fn parse(text: &str) -> Result<ClientId, Failed> {

@@ -33,6 +33,8 @@ impl Desk {
             Request::OrdersList(list) => self.orders_list(list).await,
             Request::OrdersCancel(cancel) => self.orders_cancel(peer, &cancel).await,
             Request::OrdersResolve(resolve) => self.orders_resolve(peer, &resolve).await,
+            Request::Records(ask) => self.records(&ask).await,
+            Request::StateBackup(ask) => self.state_backup(peer, &ask).await,
             Request::OrdersCancelAll(all) => self.orders_cancel_all(peer, &all).await,
         }
     }

@@ -9,6 +9,7 @@ pub mod client;
 pub mod desk;
 pub mod orders;
 pub mod place;
+pub mod records;
 pub mod resolve;
 mod safe_mode;
 mod server;

@@ -4,6 +4,7 @@
 //! its places to the compiler.
 
 use crate::control::orders::{Cancel, CancelAll, List};
+use crate::control::records::{Backup, Records};
 use crate::control::resolve::Resolve;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -51,10 +52,16 @@ pub enum Request {
     /// Settles an order of unknown fate.
     #[serde(rename = "orders.resolve")]
     OrdersResolve(Resolve),
+    /// The journal's records of one order.
+    #[serde(rename = "records")]
+    Records(Records),
+    /// Copies the journal into an empty file.
+    #[serde(rename = "state.backup")]
+    StateBackup(Backup),
 }
 
 /// Every verb, as errors list them.
-pub const VERBS: [&str; 7] = [
+pub const VERBS: [&str; 9] = [
     "status",
     "safe-mode.on",
     "safe-mode.off",
@@ -62,6 +69,8 @@ pub const VERBS: [&str; 7] = [
     "orders.cancel",
     "orders.cancel-all",
     "orders.resolve",
+    "records",
+    "state.backup",
 ];
 
 impl Request {
@@ -75,6 +84,8 @@ impl Request {
             Self::OrdersCancel(_) => "orders.cancel",
             Self::OrdersCancelAll(_) => "orders.cancel-all",
             Self::OrdersResolve(_) => "orders.resolve",
+            Self::Records(_) => "records",
+            Self::StateBackup(_) => "state.backup",
         }
     }
 
@@ -262,6 +273,12 @@ mod tests {
                 resolution: "stuck".to_owned(),
                 reason: "because".to_owned(),
                 confirm: true,
+            }),
+            Request::Records(Records {
+                client_id: Some("b".to_owned()),
+            }),
+            Request::StateBackup(Backup {
+                to: "/tmp/copy".into(),
             }),
         ]
     }

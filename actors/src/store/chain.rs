@@ -7,7 +7,7 @@ use super::errors::{StoreError, damaged, storage};
 use super::header::SCHEMA;
 use engine::record::Record;
 use engine::time::Timestamp;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{ReadTransaction, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -55,10 +55,9 @@ impl Tip {
 
 /// Reads every record in order and checks that each follows its predecessor.
 pub(super) fn read_records(
-    database: &Database,
+    read: &ReadTransaction,
     genesis: Hash,
 ) -> Result<(Vec<Entry>, Tip), StoreError> {
-    let read = database.begin_read().map_err(storage)?;
     let table = read.open_table(RECORDS).map_err(storage)?;
     let mut entries = Vec::new();
     let mut tip = Tip {

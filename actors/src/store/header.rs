@@ -6,7 +6,7 @@
 use super::chain::{Hash, RECORDS};
 use super::errors::{StoreError, damaged, storage};
 use engine::time::Timestamp;
-use redb::{Database, Durability, ReadableDatabase, TableDefinition};
+use redb::{Database, Durability, ReadTransaction, TableDefinition};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -17,7 +17,7 @@ const APPLICATION: &str = "btcbot";
 /// The only key of the header's table.
 const KEY: &str = "header";
 
-const HEADER: TableDefinition<&str, &[u8]> = TableDefinition::new("header");
+pub(super) const HEADER: TableDefinition<&str, &[u8]> = TableDefinition::new("header");
 
 /// Which exchange a journal belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,8 +92,7 @@ pub(super) fn write_header(database: &Database, header: &Header) -> Result<(), S
 }
 
 /// Reads the header, and the hash with which the chain of records begins.
-pub(super) fn read_header(database: &Database) -> Result<(Header, Hash), StoreError> {
-    let read = database.begin_read().map_err(storage)?;
+pub(super) fn read_header(read: &ReadTransaction) -> Result<(Header, Hash), StoreError> {
     let table = match read.open_table(HEADER) {
         Ok(table) => table,
         Err(redb::TableError::Storage(error)) => return Err(storage(error)),

@@ -7,7 +7,7 @@ use super::chain::Entry;
 use super::errors::{StoreError, guarded, storage};
 use super::header::{Header, read_header};
 use super::{Store, look_at_start};
-use redb::{Builder, StorageBackend};
+use redb::{Builder, ReadableDatabase, StorageBackend};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -32,7 +32,11 @@ pub fn look(path: &Path) -> Result<(Header, Vec<Entry>), StoreError> {
         builder.set_check_integrity_on_open(true);
         builder.create_with_backend(backend).map_err(storage)
     })?;
-    let venue = match guarded(|| read_header(&database)) {
+    let header = guarded(|| {
+        let read = database.begin_read().map_err(storage)?;
+        read_header(&read)
+    });
+    let venue = match header {
         Ok((header, _)) => header.venue,
         Err(error) => {
             // Closing a damaged file may panic as well; the reason is known already.

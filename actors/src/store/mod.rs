@@ -8,12 +8,15 @@ mod create;
 mod errors;
 mod header;
 mod look;
+pub mod of_order;
+mod snapshot;
 
 pub use chain::Entry;
 pub use create::{Place, create, create_at};
 pub use errors::StoreError;
 pub use header::{Header, SCHEMA, Venue};
 pub use look::look;
+pub use snapshot::Snapshot;
 
 use chain::{RECORDS, Tip, read_records};
 use engine::record::Record;
@@ -21,7 +24,7 @@ use engine::time::Timestamp;
 use errors::{guarded, storage};
 use header::{read_header, write_header};
 use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{Builder, Database, Durability, StorageBackend};
+use redb::{Builder, Database, Durability, ReadableDatabase, StorageBackend};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -97,9 +100,10 @@ impl Store {
 
     fn verified(database: Database, expected: Venue) -> Result<(Self, Vec<Entry>), StoreError> {
         let read = guarded(|| {
-            let (header, genesis) = read_header(&database)?;
+            let read = database.begin_read().map_err(storage)?;
+            let (header, genesis) = read_header(&read)?;
             header.check(expected)?;
-            let (entries, tip) = read_records(&database, genesis)?;
+            let (entries, tip) = read_records(&read, genesis)?;
             Ok((header, entries, tip))
         });
         match read {
@@ -149,6 +153,14 @@ impl Store {
         write.commit().map_err(storage)?;
         self.tip = tip;
         Ok(tip.seq)
+    }
+
+    /// Returns the journal as it is at this moment; later commits do not change it, and it holds up none.
+    ///
+    /// # Errors
+    /// `Io` or `Damaged`.
+    pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Ok(Snapshot(self.database.begin_read().map_err(storage)?))
     }
 
     /// Closes the file in order. An error changes nothing: every commit was durable on its own.

@@ -11,12 +11,18 @@ use crate::cli::demo::entropy;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::report::Report;
 use crate::cli::run::held;
+use crate::cli::running;
 use crate::clock::Clock;
+use crate::control::records::Backup;
+use crate::control::wire::{Request, Verdict};
 use crate::locks::DirLock;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+/// Longest wait for the running process to copy its journal.
+const COPY_TIME_MAX: Duration = Duration::from_secs(120);
 /// What kind of file a manifest is.
 const MANIFEST_SCHEMA: &str = "btcbot.backup/v1";
 
@@ -45,10 +51,14 @@ pub fn manifest_path(backup: &Path) -> PathBuf {
 /// Makes a backup.
 ///
 /// # Errors
-/// Exit 6 if either name is taken, 7 beside a process that cannot be asked, 74 if the journal is not whole.
+/// Exit 6 if either name is taken, 4 if a process holds the journal and does not answer, 74 if the journal is not whole.
 pub fn backup(args: &BackupArgs) -> Outcome {
     let place = Place::of(&args.source, None)?;
-    let manifest = copy_stopped(&place, &args.to)?;
+    let manifest = if place.holder().is_some() {
+        copy_running(args)?
+    } else {
+        copy_stopped(&place, &args.to)?
+    };
     let data = json!({ "file": args.to.display().to_string(), "manifest": manifest });
     let report = Report {
         command: "state-backup",
@@ -66,6 +76,31 @@ pub fn backup(args: &BackupArgs) -> Outcome {
     Ok(Exit::Ok)
 }
 
+/// Lets the running process copy its journal at one moment; it goes on writing meanwhile.
+fn copy_running(args: &BackupArgs) -> Result<Manifest, Failed> {
+    let (prepared, file) = Prepared::new(&args.to)?;
+    check_manifest_free(&args.to)?;
+    drop(file);
+    let to = std::path::absolute(prepared.path());
+    let to = to.map_err(|error| files::failed(&args.to, &error))?;
+    let ask = Request::StateBackup(Backup { to });
+    let answer = running::ask(&args.source, &ask, COPY_TIME_MAX)?;
+    let answer = answer.map_err(|error| running::unanswered(&error))?;
+    if answer.verdict != Verdict::Done {
+        return Err(Failed::new(running::exit_of(answer.verdict), answer.text));
+    }
+    finish(prepared, &args.to)
+}
+
+fn check_manifest_free(to: &Path) -> Result<(), Failed> {
+    let manifest = manifest_path(to);
+    if manifest.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let text = format!("{} exists and is never overwritten", manifest.display());
+    Err(Failed::new(Exit::Refused, text))
+}
+
 /// Copies the journal of a stopped engine; it cannot start meanwhile.
 fn copy_stopped(place: &Place, to: &Path) -> Result<Manifest, Failed> {
     place.check_free()?;
@@ -77,10 +112,7 @@ fn copy_stopped(place: &Place, to: &Path) -> Result<Manifest, Failed> {
         Some(_) | None => None,
     };
     let (prepared, file) = Prepared::new(to)?;
-    if manifest_path(to).exists() {
-        let text = format!("{} exists already", manifest_path(to).display());
-        return Err(Failed::new(Exit::Refused, text));
-    }
+    check_manifest_free(to)?;
     if !place.path.exists() {
         // The same answer as for every other command that finds no journal.
         verify(&place.path)?;

@@ -123,7 +123,7 @@ fn is_behind(path: &Path, plan: &Plan) -> Result<bool, Failed> {
     let (_, entries) = store::look(path).map_err(|error| unusable_at(path, error))?;
     Ok(plan
         .ids()
-        .any(|id| crate::cli::why::story::about(&entries, id).is_empty()))
+        .any(|id| store::of_order::about(&entries, id).is_empty()))
 }
 
 /// Makes the new journal, moves the old one aside and gives the new one its name.

@@ -3,6 +3,7 @@
 //! It reads what was written and judges nothing again: what the gate saw stands in the decision.
 
 use crate::store::Entry;
+use crate::store::of_order::{about, number_in, sent};
 use engine::answer::{OwnTrade, SubmitOutcome};
 use engine::decision::{Bound, Check, Decision, Found};
 use engine::ids::{Asset, ClientId, OrderId};
@@ -67,76 +68,6 @@ pub const fn fee_asset(trade: &OwnTrade) -> Asset {
         trade.base
     } else {
         trade.quote
-    }
-}
-
-/// Returns the order that was written down last.
-pub fn last(entries: &[Entry]) -> Option<ClientId> {
-    entries
-        .iter()
-        .rev()
-        .find_map(|entry| Some(sent(entry)?.client_id))
-}
-
-fn sent(entry: &Entry) -> Option<NewOrder> {
-    if let Record::Sending { order, .. } = &entry.record {
-        Some(*order)
-    } else {
-        None
-    }
-}
-
-/// Returns the records that are about one order.
-pub fn about(entries: &[Entry], id: ClientId) -> Vec<Entry> {
-    let mut number = None;
-    for entry in entries
-        .iter()
-        .filter(|entry| subject(&entry.record) == Some(id))
-    {
-        number = number_in(&entry.record).or(number);
-    }
-    let is_about = |record: &Record| {
-        let is_its = |trade: &OwnTrade| number == Some(trade.order_id);
-        subject(record) == Some(id) || matches!(record, Record::Fill(trade) if is_its(trade))
-    };
-    let about = entries.iter().filter(|entry| is_about(&entry.record));
-    about.cloned().collect()
-}
-
-fn subject(record: &Record) -> Option<ClientId> {
-    match record {
-        Record::Decided(decision) => Some(decision.client_id),
-        Record::Sending { order, .. } => Some(order.client_id),
-        Record::Outcome { client_id, .. }
-        | Record::Adopted { client_id, .. }
-        | Record::CancelAsked { client_id, .. }
-        | Record::Resolved { client_id, .. }
-        | Record::Ended { client_id, .. } => Some(*client_id),
-        Record::Fill(trade) => trade.client_id,
-        Record::Boot { .. }
-        | Record::Opening { .. }
-        | Record::Transfer { .. }
-        | Record::Adjustment { .. }
-        | Record::DayStart { .. }
-        | Record::SafeMode { .. }
-        | Record::Audit { .. }
-        | Record::Restored { .. }
-        | Record::Stop { .. } => None,
-    }
-}
-
-fn number_in(record: &Record) -> Option<OrderId> {
-    if let Record::Outcome {
-        outcome: SubmitOutcome::Accepted(number) | SubmitOutcome::AcceptedWithoutEcho(number),
-        ..
-    }
-    | Record::Adopted {
-        order_id: number, ..
-    } = record
-    {
-        Some(*number)
-    } else {
-        None
     }
 }
 

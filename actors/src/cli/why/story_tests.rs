@@ -1,6 +1,7 @@
 //! One order's records among others, told as a story.
 
 use super::*;
+use crate::store::of_order::last;
 use engine::answer::{TradeSource, UnknownCause};
 use engine::decision::BookSeen;
 use engine::ids::{AccountTag, Asset, BootTag, Symbol, TradeId};
