@@ -162,7 +162,7 @@ pub async fn operate(
     let mut parts = Parts::of(&setup);
     // Before any actor lives and may raise a flag: what one has raised, a start must not lower. The flag of the mode
     // stays up until the RiskGate lowers it.
-    parts.open(system::was_safe(&setup.history));
+    parts.open(system::was_safe(&setup.history, setup.quote));
     let mut running = parts.start(setup)?;
     let operator = Arc::new(parts.operator(&running));
     parts.upkeep(&running);

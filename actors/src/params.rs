@@ -5,7 +5,7 @@
 use config::settings::Settings;
 use engine::book::BookLimits;
 use engine::feed::FeedLimits;
-use engine::ids::Symbol;
+use engine::ids::{Asset, Symbol};
 use engine::intent::StrategyKind;
 use engine::pacing::BackoffLimits;
 use engine::risk::Limits;
@@ -37,6 +37,14 @@ pub const fn book_limits(settings: &Settings) -> BookLimits {
         crosscheck_bps: CROSSCHECK_BPS,
         crosscheck_ms: CROSSCHECK_MS,
     }
+}
+
+/// Returns the currency that the account's books and limits are in.
+///
+/// # Panics
+/// Never: the name is short enough.
+pub fn account_quote() -> Asset {
+    Asset::parse("TRY").expect("a short name")
 }
 
 /// Returns the limits of the session.

@@ -17,11 +17,12 @@ use crate::observer::{Eyes, Figures, SharedStatus, Watcher};
 use crate::order_router::{self, OwnOrders, Waiting};
 use crate::reconciler::ReadPort;
 use crate::secrets::{SecretsIn, SecretsPort};
-use crate::store::{Store, StoreError};
+use crate::store::{Entry, Store, StoreError};
 use crate::venue::VenueIn;
 use actix_rt::{Arbiter, ArbiterHandle};
 use config::load::Loaded;
 use config::settings::Settings;
+use engine::checkpoint::Fold;
 use engine::dice::Dice;
 use engine::feed::Access;
 use engine::ids::{AccountTag, Asset, Symbol};
@@ -30,15 +31,12 @@ use engine::mode::{Mode, ModeCode};
 use engine::msg::{BookIn, FeedIn, ReconcileIn, RiskIn, RouterIn, StrategyIn};
 use engine::record::Record;
 use engine::risk::Venue;
+use engine::router::Keep;
 use engine::supervisor::{ActorName, SupervisorIn};
-use engine::time::Timestamp;
 use stage::Stage;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
-
-/// How far back trades are read at a start: they lag, and a crash loses no fill that is inside.
-const TRADES_OVERLAP_MS: i64 = 1_800_000;
 
 /// The stable addresses of one system.
 #[derive(Clone, Default)]
@@ -115,7 +113,7 @@ pub struct Plan {
     /// The egress gate.
     pub owner: Arc<GateOwner>,
     /// What the journal holds.
-    pub history: Vec<crate::store::Entry>,
+    pub history: Vec<Entry>,
     /// Whether the private stream is to be used.
     pub access: Access,
     /// The public and private stream.
@@ -172,13 +170,14 @@ where
     R: ReadPort,
 {
     let now = plan.clock.now();
-    let facts = Facts::of(&plan.history, now);
+    let fold = folded(&plan.history, plan.quote);
+    let past = fold.sum();
     let waiting = Waiting::default();
     let (failed, journal_failed) = mpsc::channel(1);
     let on_event = journal_reports(&plan, waiting.clone(), failed);
     let (journal, thread) = Journal::start(store, plan.clock.clone(), on_event)?;
     let boot = Record::Boot {
-        epoch: facts.epoch,
+        epoch: past.epoch_next(),
         at: now,
     };
     if journal.append(now, boot).is_err() {
@@ -192,11 +191,15 @@ where
     pipeline::metrics(&mut stage, &plan);
     pipeline::secrets(&mut stage, &plan);
     if plan.venue == Venue::Simulated {
-        pipeline::venue(&mut stage, &plan, now);
+        pipeline::venue(&mut stage, &plan, past, now);
     }
-    pipeline::risk_gate(&mut stage, &plan, &facts, journal.clone(), dice.bits());
-    pipeline::order_router(&mut stage, &plan, &facts, (journal.clone(), waiting), exits);
-    pipeline::reconciler(&mut stage, facts.trades_from, reads);
+    pipeline::risk_gate(&mut stage, &plan, past, journal.clone(), dice.bits());
+    pipeline::order_router(&mut stage, &plan, past, (journal.clone(), waiting), exits);
+    pipeline::reconciler(
+        &mut stage,
+        past.orders().trades_from().unwrap_or(now),
+        reads,
+    );
     pipeline::strategy(&mut stage);
     pipeline::order_book(&mut stage, &plan);
     pipeline::market_feed(&mut stage, &plan, dice.bits());
@@ -214,52 +217,15 @@ where
     })
 }
 
+/// Adds up the records of a journal.
+fn folded(history: &[Entry], quote: Asset) -> Fold {
+    let records = history.iter().map(|entry| &entry.record);
+    Fold::of(quote, Keep::default(), records)
+}
+
 /// Returns whether a journal holds a safe mode that was never switched off.
-pub fn was_safe(history: &[crate::store::Entry]) -> bool {
-    Facts::of(history, Timestamp(0)).was_safe
-}
-
-/// What the journal says about earlier starts.
-struct Facts {
-    epoch: u32,
-    was_safe: bool,
-    trades_from: Timestamp,
-}
-
-impl Facts {
-    fn of(history: &[crate::store::Entry], now: Timestamp) -> Self {
-        let mut facts = Self {
-            epoch: 1,
-            was_safe: false,
-            trades_from: now,
-        };
-        let mut opened = None;
-        for entry in history {
-            match &entry.record {
-                Record::Boot { epoch, .. } => facts.epoch = epoch + 1,
-                Record::SafeMode { on, .. } => facts.was_safe = *on,
-                Record::Restored { .. } => facts.was_safe = true,
-                Record::Opening { at, .. } => opened = opened.or(Some(*at)),
-                Record::Decided(_)
-                | Record::Sending { .. }
-                | Record::Outcome { .. }
-                | Record::Adopted { .. }
-                | Record::CancelAsked { .. }
-                | Record::Fill(_)
-                | Record::Ended { .. }
-                | Record::Resolved { .. }
-                | Record::DayStart { .. }
-                | Record::Audit { .. }
-                | Record::Transfer { .. }
-                | Record::Adjustment { .. }
-                | Record::Stop { .. } => {}
-            }
-        }
-        if let (Some(opened), Some(last)) = (opened, history.last()) {
-            facts.trades_from = last.at.plus_ms(-TRADES_OVERLAP_MS).max(opened);
-        }
-        facts
-    }
+pub fn was_safe(history: &[Entry], quote: Asset) -> bool {
+    folded(history, quote).sum().money().safe_since().is_some()
 }
 
 /// What the journal's thread reports: durable orders to the router, a failed disk to everybody.

@@ -5,6 +5,7 @@
 use crate::plan::Plan;
 use crate::planted::Plant;
 use engine::book::{BookLimits, Books};
+use engine::checkpoint::{Checkpoint, Fold};
 use engine::desk::{Cores, Desk};
 use engine::dice::Dice;
 use engine::feed::{Access, Feed, FeedLimits};
@@ -17,7 +18,7 @@ use engine::msg::{Channel, ReadRequest};
 use engine::reconcile::Reconciler;
 use engine::record::Record;
 use engine::risk::{IdSource, Limits, RiskGate, RiskSettings, Venue};
-use engine::router::{OrderRouter, RouterSettings};
+use engine::router::{Keep, Memory, OrderRouter, RouterSettings};
 use engine::strategy::Strategies;
 use engine::strategy::params::{
     CommonParams, KindParams, MarketMakerParams, MeanReversionParams, StrategyParams,
@@ -33,6 +34,13 @@ const CANCEL_RETRY_MS: i64 = 2_000;
 const UNKNOWN_SETTLE_MS: i64 = 10_000;
 /// The reconciler reads trades from this long before the moment it is given; the planted bug takes none of it.
 const TRADES_MARGIN_MS: i64 = 60_000;
+/// As live, but in the time of a run: a minute of ended orders stays verbatim, and every look is on record that is not
+/// at once behind another.
+const KEEP: Keep = Keep {
+    ended_ms: 60_000,
+    ended_max: 20,
+    looks_apart_ms: 5_000,
+};
 /// Records at the end of the journal that the planted bug does not read.
 const TAIL_SKIPPED: usize = 2;
 /// Largest worst-case exposure of one pair, in quote.
@@ -98,43 +106,6 @@ impl Life {
     }
 }
 
-/// What the journal says about earlier lives.
-pub(crate) struct Facts {
-    pub(crate) epoch: u32,
-    trades_from: Timestamp,
-}
-
-impl Facts {
-    pub(crate) fn of(records: &[Record], local: Timestamp) -> Self {
-        let boots = records
-            .iter()
-            .filter(|record| matches!(record, Record::Boot { .. }));
-        let opened = records.iter().find_map(|record| match record {
-            Record::Opening { at, .. } => Some(*at),
-            Record::Boot { .. }
-            | Record::Decided(_)
-            | Record::Restored { .. }
-            | Record::Sending { .. }
-            | Record::Outcome { .. }
-            | Record::Adopted { .. }
-            | Record::CancelAsked { .. }
-            | Record::Fill(_)
-            | Record::Ended { .. }
-            | Record::Resolved { .. }
-            | Record::DayStart { .. }
-            | Record::Transfer { .. }
-            | Record::Adjustment { .. }
-            | Record::SafeMode { .. }
-            | Record::Audit { .. }
-            | Record::Stop { .. } => None,
-        });
-        Self {
-            epoch: u32::try_from(boots.count()).unwrap_or(u32::MAX) + 1,
-            trades_from: opened.unwrap_or(local),
-        }
-    }
-}
-
 /// Builds the cores of a start and lets gate and router read the journal.
 pub(crate) fn cores(
     plan: &Plan,
@@ -144,7 +115,7 @@ pub(crate) fn cores(
     plant: Option<Plant>,
     dice: &mut Dice,
 ) -> Cores {
-    let facts = Facts::of(records, local);
+    let past = folded(records, plant);
     let kinds: Vec<StrategyKind> = plan.desks.iter().map(|(_, kind)| *kind).collect();
     let owners: Vec<(Symbol, StrategyKind)> =
         rules.iter().map(|rules| rules.symbol).zip(kinds).collect();
@@ -164,16 +135,17 @@ pub(crate) fn cores(
         started_at: local,
         ids: IdSource {
             tag: tag(),
-            epoch: facts.epoch,
+            epoch: epoch_next(records),
             boot: BootTag::from_entropy(dice.bits()),
             seq: 1,
         },
     });
     let mut router = OrderRouter::new(router_settings(tag()));
-    replay(&mut gate, &mut router, records, plant);
+    gate.recall(past.money().clone());
+    router.recall(remembered(records, &past, plant));
     let trades_from = match plant {
         Some(Plant::TradesFromBoot) => local.plus_ms(TRADES_MARGIN_MS),
-        Some(_) | None => facts.trades_from,
+        Some(_) | None => past.orders().trades_from().unwrap_or(local),
     };
     Cores {
         feed: Feed::new(
@@ -196,24 +168,33 @@ const fn router_settings(tag: AccountTag) -> RouterSettings {
         ttl_ms: TTL_MS,
         cancel_retry_ms: CANCEL_RETRY_MS,
         unknown_settle_ms: UNKNOWN_SETTLE_MS,
-        foreign_from: None,
+        keep: KEEP,
     }
 }
 
-fn replay(gate: &mut RiskGate, router: &mut OrderRouter, records: &[Record], plant: Option<Plant>) {
+/// The number of the start that comes next.
+pub(crate) fn epoch_next(records: &[Record]) -> u32 {
+    folded(records, None).epoch_next()
+}
+
+/// What a start reads of the journal.
+fn folded(records: &[Record], plant: Option<Plant>) -> Checkpoint {
     let read = match plant {
         Some(Plant::RecoverySkipsTail) => records.len().saturating_sub(TAIL_SKIPPED),
         Some(_) | None => records.len(),
     };
-    let ended: BTreeSet<ClientId> = records.iter().filter_map(ended).collect();
-    for record in &records[..read] {
-        gate.replay(record);
-        let is_forgotten = plant == Some(Plant::ForgetTombstones)
-            && subject(record).is_some_and(|id| ended.contains(&id));
-        if !is_forgotten {
-            router.replay(record);
-        }
+    Fold::of(quote(), KEEP, &records[..read]).sum().clone()
+}
+
+/// What the router takes over.
+fn remembered(records: &[Record], past: &Checkpoint, plant: Option<Plant>) -> Memory {
+    if plant != Some(Plant::ForgetTombstones) {
+        return past.orders().clone();
     }
+    let ended: BTreeSet<ClientId> = records.iter().filter_map(ended).collect();
+    let is_forgotten = |record: &Record| subject(record).is_some_and(|id| ended.contains(&id));
+    let kept = records.iter().filter(|record| !is_forgotten(record));
+    Fold::of(quote(), KEEP, kept).sum().orders().clone()
 }
 
 fn ended(record: &Record) -> Option<ClientId> {
@@ -234,6 +215,7 @@ fn ended(record: &Record) -> Option<ClientId> {
         | Record::Adjustment { .. }
         | Record::SafeMode { .. }
         | Record::Audit { .. }
+        | Record::Looked { .. }
         | Record::Stop { .. } => None,
     }
 }
@@ -257,6 +239,7 @@ fn subject(record: &Record) -> Option<ClientId> {
         | Record::Adjustment { .. }
         | Record::SafeMode { .. }
         | Record::Audit { .. }
+        | Record::Looked { .. }
         | Record::Stop { .. } => None,
     }
 }

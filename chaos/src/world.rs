@@ -4,7 +4,7 @@
 //! for is carried out by `perform`, over a network that `network` and `stream` spoil.
 
 use crate::journal::{Journal, Survivors};
-use crate::life::{self, Facts, Life, Socket};
+use crate::life::{self, Life, Socket};
 use crate::oracle::{Oracle, Violation};
 use crate::plan::{Faults, Plan};
 use crate::planted::Plant;
@@ -515,7 +515,7 @@ impl World {
             .dice
             .between(-self.plan.skew_ms_max, self.plan.skew_ms_max);
         let local = self.now.plus_ms(skew_ms);
-        let epoch = Facts::of(self.journal.durable(), local).epoch;
+        let epoch = life::epoch_next(self.journal.durable());
         self.trace
             .note(self.now, format_args!("start {epoch} skew {skew_ms}"));
         let records = self.journal.durable();
@@ -545,7 +545,7 @@ impl World {
             let raise = RiskIn::Raise(ModeCode::OperatorKill, Scope::Global, Mode::KillSwitch);
             self.tell(DeskIn::Risk(raise));
         }
-        self.turn(|desk, local, out| desk.recover(local, &[], out));
+        self.turn(|desk, local, out| desk.recover(local, out));
         for rules in self.rules.clone() {
             self.turn(|desk, local, out| desk.learn(local, rules, out));
         }

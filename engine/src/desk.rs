@@ -9,6 +9,7 @@ mod tests;
 
 use crate::approved::Approved;
 use crate::book::{BookView, Books};
+use crate::checkpoint::Checkpoint;
 use crate::core::{Core, Outbox};
 use crate::feed::Feed;
 use crate::ids::{ClientId, OrderId, Symbol};
@@ -176,12 +177,14 @@ impl Desk {
         self.cores
     }
 
-    /// Takes in the journal of an earlier life, before anything else is heard.
-    pub fn recover(&mut self, now: Timestamp, records: &[Record], out: &mut Outbox<DeskEffect>) {
-        for record in records {
-            self.cores.gate.replay(record);
-            self.cores.router.replay(record);
-        }
+    /// Takes over what the journal of earlier lives adds up to, before anything else is heard.
+    pub fn recall(&mut self, past: &Checkpoint) {
+        self.cores.gate.recall(past.money().clone());
+        self.cores.router.recall(past.orders().clone());
+    }
+
+    /// Begins to act on what was taken over.
+    pub fn recover(&mut self, now: Timestamp, out: &mut Outbox<DeskEffect>) {
         self.cores.router.recovered(now, &mut self.boxes.router);
         self.collect(now, out);
         self.deliver(now, out);

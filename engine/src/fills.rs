@@ -7,10 +7,12 @@
 use crate::answer::{OwnTrade, TradeSource};
 use crate::ids::TradeId;
 use crate::money::{Price, Qty};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often each source has shown a trade of one price and size, and how often it was booked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Count {
     stream: u32,
     rest: u32,
@@ -18,16 +20,29 @@ struct Count {
 }
 
 /// What was seen of one order's trades.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FillBook {
     seen: BTreeSet<(TradeSource, TradeId)>,
+    #[serde(with = "crate::pairs")]
     counts: BTreeMap<(Price, Qty), Count>,
+    /// Stamp of the newest trade reported, on the exchange's clock.
+    newest: Option<Timestamp>,
 }
 
 impl FillBook {
+    /// Returns the stamp of the newest trade that was reported.
+    pub const fn newest(&self) -> Option<Timestamp> {
+        self.newest
+    }
+
+    fn saw(&mut self, trade: &OwnTrade) -> bool {
+        self.newest = self.newest.max(Some(trade.at));
+        self.seen.insert((trade.source, trade.id))
+    }
+
     /// Takes note of a report and returns whether it is to be booked.
     pub fn is_new(&mut self, trade: &OwnTrade) -> bool {
-        if !self.seen.insert((trade.source, trade.id)) {
+        if !self.saw(trade) {
             return false;
         }
         let count = self.counts.entry((trade.price, trade.qty)).or_default();
@@ -46,7 +61,7 @@ impl FillBook {
     /// Takes in a trade that was booked in an earlier life. Why it was booked then is not on record: the reports that
     /// paired with others are not, so it counts as booked whatever the sources have shown since.
     pub fn was_booked(&mut self, trade: &OwnTrade) {
-        if !self.seen.insert((trade.source, trade.id)) {
+        if !self.saw(trade) {
             return;
         }
         let count = self.counts.entry((trade.price, trade.qty)).or_default();
@@ -64,7 +79,6 @@ mod tests {
     use crate::ids::{Asset, OrderId};
     use crate::market::Side;
     use crate::money::Amount;
-    use crate::time::Timestamp;
 
     fn trade(source: TradeSource, id: i64, price: i64, qty: i64) -> OwnTrade {
         OwnTrade {

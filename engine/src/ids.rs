@@ -145,6 +145,19 @@ impl BootTag {
     }
 }
 
+impl Serialize for BootTag {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(tag_text(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for BootTag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        tag_parse(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
 impl fmt::Display for AccountTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(tag_text(&self.0))
@@ -241,6 +254,11 @@ impl ClientId {
     /// Returns the random part of the start that made the id.
     pub const fn boot(&self) -> BootTag {
         self.boot
+    }
+
+    /// Returns whether two ids were made by one start of one account.
+    pub fn is_of_start(&self, other: Self) -> bool {
+        (self.tag, self.epoch, self.boot) == (other.tag, other.epoch, other.boot)
     }
 
     /// Returns the sequence number inside the account.

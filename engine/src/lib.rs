@@ -14,6 +14,7 @@
 pub mod answer;
 pub mod approved;
 pub mod book;
+pub mod checkpoint;
 pub mod core;
 pub mod decision;
 pub mod desk;
@@ -32,6 +33,7 @@ pub mod money;
 pub mod msg;
 pub mod order;
 pub mod pacing;
+mod pairs;
 pub mod reconcile;
 pub mod record;
 pub mod risk;

@@ -164,6 +164,13 @@ pub enum Record {
         /// When.
         at: Timestamp,
     },
+    /// The whole account was seen, and everything the look showed is on record before this.
+    Looked {
+        /// When the look began.
+        asked_at: Timestamp,
+        /// Every trade dated before, on the exchange's clock, has been listed and booked.
+        trades_before: Timestamp,
+    },
     /// The process ended in an orderly way.
     Stop {
         /// When.

@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::observer::{Figures, SharedStatus};
 use crate::operate::{self, Exchange, Setup, Until};
 use crate::ops::{self, Bound, Pictures, PlaneParts, Port};
+use crate::params;
 use crate::redact::Filter;
 use crate::signals::Signals;
 use crate::status::{Identity, Status};
@@ -26,7 +27,7 @@ use crate::store::{Header, Store, Venue};
 use btcturk::sign::Signer;
 use config::arming::Armed;
 use config::load::Loaded;
-use engine::ids::{AccountTag, Asset};
+use engine::ids::AccountTag;
 use engine::time::Timestamp;
 use profile::{embedded_exchange, profile, unlocked};
 use simulator::server::Server;
@@ -92,7 +93,7 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
     };
     let serving = actix_rt::spawn(ops::serve(plane, parts));
     let tag = AccountTag::from_entropy(args.seed);
-    let quote = Asset::parse("TRY").expect("a short name");
+    let quote = params::account_quote();
     let setup = Setup {
         entropy: entropy(),
         quote,

@@ -21,6 +21,7 @@ use crate::observer::{Figures, Observed, SharedStatus, Watcher};
 use crate::operate::{self, Cause, Ended, Exchange, Reloadable, Setup, Until};
 use crate::ops::{self, Pictures, PlaneParts, Port};
 use crate::out;
+use crate::params;
 use crate::redact::Filter;
 use crate::secrets;
 use crate::signals::Signals;
@@ -29,7 +30,7 @@ use crate::store::{self, Entry, Header, Store, StoreError, Venue};
 use config::arming::{self, Armed, Assessment};
 use config::load::Loaded;
 use config::settings::{Exporter, Format, Role};
-use engine::ids::{AccountTag, Asset};
+use engine::ids::AccountTag;
 use engine::mode::Mode;
 use engine::time::Timestamp;
 use serde_json::json;
@@ -136,7 +137,7 @@ async fn trade(
         };
     let setup = Setup {
         entropy: entropy(),
-        quote: Asset::parse("TRY").expect("a short name"),
+        quote: params::account_quote(),
         tag: place.tag,
         exchange: if is_dry {
             Exchange::Simulated

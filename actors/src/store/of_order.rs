@@ -57,6 +57,7 @@ fn subject(record: &Record) -> Option<ClientId> {
         | Record::DayStart { .. }
         | Record::SafeMode { .. }
         | Record::Audit { .. }
+        | Record::Looked { .. }
         | Record::Restored { .. }
         | Record::Stop { .. } => None,
     }

@@ -3,7 +3,7 @@
 //! A factory that may run again starts from what is durable or shared, never from the instance before it.
 
 use super::stage::Stage;
-use super::{Facts, Links, Plan};
+use super::{Links, Plan};
 use crate::exits::Exits;
 use crate::guardian;
 use crate::journal::Journal;
@@ -22,6 +22,7 @@ use crate::supervisor::{self, SupervisorPort};
 use crate::venue::{self, Past, VenueCore, VenuePort};
 use actix::{Actor, Context};
 use engine::book::Books;
+use engine::checkpoint::Checkpoint;
 use engine::core::{Core, Outbox};
 use engine::dice::Dice;
 use engine::feed::Feed;
@@ -31,7 +32,7 @@ use engine::mode::{Mode, ModeCode};
 use engine::msg::{RiskIn, RouterIn, StrategyIn};
 use engine::reconcile::Reconciler;
 use engine::risk::{IdSource, RiskGate, RiskSettings, Venue};
-use engine::router::{OrderRouter, RouterSettings};
+use engine::router::{Keep, OrderRouter, RouterSettings};
 use engine::strategy::Strategies;
 use engine::supervisor::{ActorName, Supervisor};
 use engine::time::Timestamp;
@@ -40,9 +41,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// The simulated venue of a dry run, made once: a second instance would know nothing of the orders that rest.
-pub(super) fn venue(stage: &mut Stage, plan: &Plan, now: Timestamp) {
+pub(super) fn venue(stage: &mut Stage, plan: &Plan, journal: &Checkpoint, now: Timestamp) {
     let cash = stage.settings.simulation.dry_run_try_balance;
-    let past = Past::of(&plan.history, plan.quote, cash, now);
+    let past = Past::of(journal, plan.quote, cash, now);
     let mut core = VenueCore::new(venue::fill_params(&stage.settings), past);
     let port = VenuePort {
         router: stage.links.router.clone(),
@@ -155,7 +156,7 @@ pub(super) fn strategy(stage: &mut Stage) {
 pub(super) fn risk_gate(
     stage: &mut Stage,
     plan: &Plan,
-    facts: &Facts,
+    past: &Checkpoint,
     journal: Journal,
     boot: u64,
 ) {
@@ -169,15 +170,13 @@ pub(super) fn risk_gate(
         started_at: stage.clock.now(),
         ids: IdSource {
             tag: plan.tag,
-            epoch: facts.epoch,
+            epoch: past.epoch_next(),
             boot: BootTag::from_entropy(boot),
             seq: 1,
         },
     });
-    plan.history
-        .iter()
-        .for_each(|entry| core.replay(&entry.record));
-    for (code, mode) in voices(plan, facts) {
+    core.recall(past.money().clone());
+    for (code, mode) in voices(plan, past) {
         core.raise_at_start(code, mode);
     }
     let port = RiskGatePort {
@@ -195,10 +194,9 @@ pub(super) fn risk_gate(
 }
 
 /// What holds from the first turn on: the configuration's wishes, and a safe mode that outlived the last process.
-fn voices(plan: &Plan, facts: &Facts) -> Vec<(ModeCode, Mode)> {
-    let was_safe = facts
-        .was_safe
-        .then_some((ModeCode::OperatorSafeMode, Mode::ObserveOnly));
+fn voices(plan: &Plan, past: &Checkpoint) -> Vec<(ModeCode, Mode)> {
+    let was_safe =
+        (past.money().safe_since()).map(|_| (ModeCode::OperatorSafeMode, Mode::ObserveOnly));
     plan.voices.iter().copied().chain(was_safe).collect()
 }
 
@@ -206,7 +204,7 @@ fn voices(plan: &Plan, facts: &Facts) -> Vec<(ModeCode, Mode)> {
 pub(super) fn order_router<X: Exits>(
     stage: &mut Stage,
     plan: &Plan,
-    facts: &Facts,
+    past: &Checkpoint,
     (journal, waiting): (Journal, Waiting),
     exits: impl FnOnce(&Links) -> X + Send + 'static,
 ) {
@@ -215,12 +213,10 @@ pub(super) fn order_router<X: Exits>(
         ttl_ms: stage.settings.strategy.ttl_seconds * 1_000,
         cancel_retry_ms: stage.settings.orders.cancel_retry_ms,
         unknown_settle_ms: stage.settings.orders.unknown_settle_ms,
-        foreign_from: None,
+        keep: Keep::default(),
     });
-    plan.history
-        .iter()
-        .for_each(|entry| core.replay(&entry.record));
-    let is_held_back = !voices(plan, facts).is_empty();
+    core.recall(past.orders().clone());
+    let is_held_back = !voices(plan, past).is_empty();
     let (links, gate, eyes) = (stage.links.clone(), stage.gate.clone(), stage.eyes.clone());
     let (own_orders, clock) = (plan.own_orders.clone(), stage.clock.clone());
     let (link, trade) = (stage.links.router.clone(), stage.trade.clone());

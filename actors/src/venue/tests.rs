@@ -10,6 +10,7 @@ use engine::answer::{
     TradeSource,
 };
 use engine::book::{BookLimits, Books};
+use engine::checkpoint::Checkpoint;
 use engine::core::{Core, Outbox};
 use engine::fill_model::FillParams;
 use engine::ids::{AccountTag, Asset, BootTag, Symbol};
@@ -126,7 +127,8 @@ fn view(now: Timestamp) -> BookView {
 }
 
 fn fresh(cash: &str) -> Past {
-    Past::of(&[], asset("TRY"), amount(cash), START)
+    let quote = asset("TRY");
+    Past::of(&Checkpoint::empty(quote), quote, amount(cash), START)
 }
 
 struct Story {

@@ -4,6 +4,7 @@ use super::paper::{Paper, Watch};
 use super::*;
 use crate::answer::BalanceRow;
 use crate::book::{BookLimits, Distrust};
+use crate::checkpoint::Fold;
 use crate::dice::Dice;
 use crate::feed::{Access, FeedLimits};
 use crate::fill_model::{FillModel, FillParams};
@@ -13,7 +14,7 @@ use crate::mode::{Mode, ModeCode, Scope};
 use crate::money::{Amount, Price, Qty, UNITS_PER_ONE};
 use crate::msg::ReadReply;
 use crate::risk::{IdSource, Limits, RiskSettings, Venue};
-use crate::router::RouterSettings;
+use crate::router::{Keep, RouterSettings};
 use crate::strategy::params::{
     CommonParams, KindParams, MarketMakerParams, MeanReversionParams, StrategyParams,
 };
@@ -126,7 +127,7 @@ fn desk(kind: KindParams) -> Desk {
         ttl_ms: 120_000,
         cancel_retry_ms: 2_000,
         unknown_settle_ms: 5_000,
-        foreign_from: None,
+        keep: Keep::default(),
     });
     Desk::new(Cores {
         feed: Feed::new(
@@ -365,7 +366,9 @@ fn a_crash_loses_nothing_that_was_written_down() {
     let living: Vec<ClientId> = living.map(OrderView::client_id).collect();
     let mut reborn = desk(maker());
     let mut out = Outbox::default();
-    reborn.recover(paper.now(), &log.records, &mut out);
+    let past = Fold::of(asset("TRY"), Keep::default(), &log.records);
+    reborn.recall(past.sum());
+    reborn.recover(paper.now(), &mut out);
     for name in ["TRY", "BTC"] {
         let held = reborn.gate().ledger().balance(asset(name));
         assert_eq!(held, before.balance(asset(name)), "{name}");

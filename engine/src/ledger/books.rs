@@ -10,13 +10,15 @@ use crate::ids::Asset;
 use crate::market::Side;
 use crate::money::{Amount, Price, UNITS_PER_ONE};
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Neg;
 
 /// The books as they are after the last event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Books {
     pub(crate) quote: Asset,
+    #[serde(with = "crate::pairs")]
     accounts: BTreeMap<(Asset, Account), Amount>,
     lots: BTreeMap<Asset, Lots>,
     opened: BTreeSet<Asset>,

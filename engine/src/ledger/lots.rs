@@ -4,6 +4,7 @@
 
 use crate::money::{Amount, Price, UNITS_PER_ONE};
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Lots kept apart per asset; beyond that the two oldest become one, their sums unchanged.
@@ -12,7 +13,7 @@ pub const LOTS_MAX: usize = 4_096;
 const DUST_PARTS: i128 = 100;
 
 /// Coins that came in together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lot {
     /// How much is left of it.
     pub(crate) amount: Amount,
@@ -36,7 +37,7 @@ pub(crate) struct Taken {
 }
 
 /// Every lot of one asset, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lots {
     queue: VecDeque<Lot>,
     total: Amount,

@@ -16,6 +16,7 @@ use crate::ledger::books::{Books, Move};
 use crate::ledger::lots::Lots;
 use crate::money::{Amount, Price};
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 
 pub use lots::value_at;
@@ -26,7 +27,8 @@ pub const RECENT_TRADES_MAX: usize = 512;
 const TRANSFERS_KNOWN_MAX: usize = 4_096;
 
 /// Whose side a posting is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Account {
     /// What we own.
     Ours,
@@ -69,7 +71,7 @@ pub enum LedgerFault {
 }
 
 /// Sums since the ledger began, in the account's quote currency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
     /// Sales and coins sent away, less the price cost of what left.
     pub realised_gross: Amount,
@@ -135,7 +137,7 @@ pub struct Booked {
 }
 
 /// The ledger of one account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     books: Books,
     /// The books before the recent trades.
@@ -157,6 +159,11 @@ impl Ledger {
             recent: VecDeque::new(),
             transfers: BTreeSet::new(),
         }
+    }
+
+    /// Returns the currency that the books are valued in.
+    pub const fn quote(&self) -> Asset {
+        self.books.quote
     }
 
     /// Books what was in the account before its first trade. `amount` may be negative if trades were booked earlier.

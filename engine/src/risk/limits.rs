@@ -104,10 +104,6 @@ impl IdSource {
         self.seq += 1;
         id
     }
-
-    pub(crate) fn skip(&mut self, used: ClientId) {
-        self.seq = self.seq.max(used.seq() + 1);
-    }
 }
 
 /// Everything the gate is told once.

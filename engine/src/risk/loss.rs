@@ -11,12 +11,13 @@ use crate::ledger::lots::share;
 use crate::money::{Amount, BPS_PER_ONE};
 use crate::record::Record;
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Least time between two records of a rising peak, milliseconds.
 const PEAK_SAVE_MS: i64 = 60_000;
 
 /// What held at the first instant of a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Day {
     number: i64,
     /// Equity, and everything transferred since.
@@ -26,12 +27,14 @@ struct Day {
 }
 
 /// What is known of equity over time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LossWatch {
     day: Option<Day>,
     /// The highest index, as equity with the units of this moment.
     peak: Option<Amount>,
     peak_saved: Option<(Amount, Timestamp)>,
+    /// The latest valuation; a start has none.
+    #[serde(skip)]
     last: Option<(Timestamp, Amount)>,
 }
 

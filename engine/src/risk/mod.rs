@@ -9,10 +9,10 @@ mod deny;
 mod exposure;
 mod limits;
 mod loss;
+mod memory;
 mod opening;
 mod pace;
 mod pair;
-mod replay;
 mod report;
 mod reserve;
 #[cfg(test)]
@@ -22,6 +22,7 @@ mod transfers;
 pub use account::BALANCE_LAG_MS;
 pub use deny::{Denial, DenyCode};
 pub use limits::{IdSource, Limits, RiskSettings, Venue};
+pub use memory::Memory;
 
 use crate::answer::{BalanceRow, OwnTrade, Transfer};
 use crate::approved::Approved;
@@ -42,7 +43,7 @@ use crate::risk::checks::Fit;
 use crate::risk::loss::LossWatch;
 use crate::risk::opening::PendingOpening;
 use crate::risk::pace::Pace;
-use crate::risk::pair::{Market, Pair};
+use crate::risk::pair::{Market, Pair, Passes};
 use crate::risk::reserve::Orders;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -56,6 +57,7 @@ pub struct RiskGate {
     pairs: BTreeMap<Symbol, Pair>,
     orders: Orders,
     pace: Pace,
+    passes: BTreeMap<Symbol, Passes>,
     loss: LossWatch,
     board: ModeBoard,
     /// When the position of a base was last closed.
@@ -94,6 +96,7 @@ impl RiskGate {
                 .collect(),
             orders: Orders::default(),
             pace: Pace::default(),
+            passes: BTreeMap::new(),
             loss: LossWatch::default(),
             board,
             closed_at: BTreeMap::new(),
@@ -219,15 +222,7 @@ impl RiskGate {
 
     /// Takes the worst case of an order out of what the next one sees.
     fn hold(&mut self, order: NewOrder, state: OrderState, now: Timestamp) {
-        let intent = &order.intent;
-        let value = match intent.side {
-            Side::Buy => intent.limit.value(intent.qty),
-            Side::Sell => Amount::ZERO,
-        };
-        self.pace.note(order.client_id, now, value);
-        if let Some(pair) = self.pairs.get_mut(&intent.symbol) {
-            pair.note_passed(&order, now);
-        }
+        memory::note_passed(&mut self.pace, &mut self.passes, &order, now);
         self.orders.put(OrderView {
             order,
             state,
@@ -259,10 +254,7 @@ impl RiskGate {
 
     fn on_order(&mut self, view: OrderView) {
         if view.state.never_existed() {
-            self.pace.give_back(view.client_id());
-            if let Some(pair) = self.pairs.get_mut(&view.order.intent.symbol) {
-                pair.forget_entry(view.client_id());
-            }
+            memory::give_back(&mut self.pace, &mut self.passes, view.client_id());
         }
         self.is_desk_due |= self.orders.put(view);
     }
@@ -286,11 +278,7 @@ impl RiskGate {
     }
 
     fn book(&mut self, trade: &OwnTrade) -> Booked {
-        let booked = self.ledger.book_trade(trade);
-        let is_closed = self.ledger.position(trade.base) == Amount::ZERO;
-        if trade.side == Side::Sell && is_closed {
-            self.closed_at.insert(trade.base, trade.at);
-        }
+        let booked = memory::book(&mut self.ledger, &mut self.closed_at, trade);
         self.is_desk_due = true;
         booked
     }

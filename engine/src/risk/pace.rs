@@ -5,6 +5,7 @@
 use crate::ids::ClientId;
 use crate::money::Amount;
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Length of both windows, milliseconds.
@@ -13,7 +14,7 @@ pub(crate) const WINDOW_MS: i64 = 60_000;
 const ORDERS_KEPT_MAX: usize = 4_096;
 
 /// One approved order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Step {
     id: ClientId,
     at: Timestamp,
@@ -22,7 +23,7 @@ struct Step {
 }
 
 /// The orders of the last minute.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pace {
     steps: VecDeque<Step>,
 }

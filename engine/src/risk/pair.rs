@@ -10,6 +10,7 @@ use crate::market::Side;
 use crate::money::{Price, Qty};
 use crate::msg::DeskView;
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The part of a trusted book that the checks read.
@@ -57,11 +58,50 @@ impl From<&BookView> for Market {
 }
 
 /// The last order that was let through on one side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Passed {
     pub(crate) price: Price,
     pub(crate) qty: Qty,
     pub(crate) at: Timestamp,
+}
+
+/// What was let through on one pair; a restart knows it from the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Passes {
+    last: BTreeMap<Side, Passed>,
+    entries: BTreeMap<Side, (ClientId, Timestamp)>,
+}
+
+impl Passes {
+    pub(crate) fn note(&mut self, order: &NewOrder, at: Timestamp) {
+        let intent = &order.intent;
+        let passed = Passed {
+            price: intent.limit,
+            qty: intent.qty,
+            at,
+        };
+        self.last.insert(intent.side, passed);
+        if intent.class == IntentClass::Entry {
+            self.entries.insert(intent.side, (order.client_id, at));
+        }
+    }
+
+    /// An entry that never reached the exchange starts no cooldown.
+    pub(crate) fn forget(&mut self, id: ClientId) {
+        self.entries.retain(|_, (entry, _)| *entry != id);
+    }
+
+    pub(crate) fn last(&self, side: Side) -> Option<&Passed> {
+        self.last.get(&side)
+    }
+
+    pub(crate) fn entered_at(&self, side: Side) -> Option<Timestamp> {
+        self.entries.get(&side).map(|(_, at)| *at)
+    }
+
+    pub(crate) fn last_entry_at(&self) -> Option<Timestamp> {
+        self.entries.values().map(|(_, at)| *at).max()
+    }
 }
 
 /// The state of one pair.
@@ -71,8 +111,6 @@ pub(crate) struct Pair {
     pub(crate) rules: Option<Instrument>,
     pub(crate) market: Market,
     pub(crate) mark: Option<Price>,
-    pub(crate) passed: BTreeMap<Side, Passed>,
-    pub(crate) entries: BTreeMap<Side, (ClientId, Timestamp)>,
     pub(crate) told: Option<DeskView>,
     was_trusted: bool,
 }
@@ -84,8 +122,6 @@ impl Pair {
             rules: None,
             market: Market::Untrusted(Distrust::Empty),
             mark: None,
-            passed: BTreeMap::new(),
-            entries: BTreeMap::new(),
             told: None,
             was_trusted: false,
         }
@@ -109,27 +145,5 @@ impl Pair {
     /// Returns whether the book was trusted once and is not any longer.
     pub(crate) const fn has_fallen(&self) -> bool {
         self.was_trusted && self.quoted().is_none()
-    }
-
-    pub(crate) fn note_passed(&mut self, order: &NewOrder, at: Timestamp) {
-        let intent = &order.intent;
-        let passed = Passed {
-            price: intent.limit,
-            qty: intent.qty,
-            at,
-        };
-        self.passed.insert(intent.side, passed);
-        if intent.class == IntentClass::Entry {
-            self.entries.insert(intent.side, (order.client_id, at));
-        }
-    }
-
-    /// An entry that never reached the exchange starts no cooldown.
-    pub(crate) fn forget_entry(&mut self, id: ClientId) {
-        self.entries.retain(|_, (entry, _)| *entry != id);
-    }
-
-    pub(crate) fn last_entry_at(&self) -> Option<Timestamp> {
-        self.entries.values().map(|(_, at)| *at).max()
     }
 }

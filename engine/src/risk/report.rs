@@ -8,6 +8,7 @@ use crate::ids::Symbol;
 use crate::instrument::Instrument;
 use crate::money::{Amount, Qty};
 use crate::msg::{DeskView, ModeReport, MoneyReport, RiskEffect};
+use crate::risk::pair::Passes;
 use crate::time::Timestamp;
 
 /// Least time between two money reports, milliseconds.
@@ -52,8 +53,8 @@ impl RiskGate {
     }
 
     fn desk_view(&self, rules: &Instrument) -> DeskView {
-        let pair = self.pairs.get(&rules.symbol);
-        let entry = pair.and_then(|pair| pair.last_entry_at());
+        let passes = self.passes.get(&rules.symbol);
+        let entry = passes.and_then(Passes::last_entry_at);
         DeskView {
             symbol: rules.symbol,
             mode: self.board.of(rules.symbol),

@@ -7,10 +7,11 @@ use crate::ids::{ClientId, OrderId, Symbol};
 use crate::market::Side;
 use crate::money::{Amount, Qty};
 use crate::order::{OrderState, OrderView};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Every living own order. As many as the gate approved or the exchange showed; the exchange has its own limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Orders {
     living: BTreeMap<ClientId, OrderView>,
 }

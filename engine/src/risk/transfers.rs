@@ -6,9 +6,11 @@
 
 use super::RiskGate;
 use super::account::all_assets;
+use super::loss::LossWatch;
 use crate::answer::{BalanceRow, Transfer, TransferId};
 use crate::core::Outbox;
 use crate::ids::Asset;
+use crate::ledger::Ledger;
 use crate::money::{Amount, Price};
 use crate::msg::{RiskEffect, RiskNote};
 use crate::record::Record;
@@ -161,22 +163,31 @@ impl RiskGate {
         }
     }
 
-    /// Books a transfer, or a correction if it has no number, live and after a restart alike.
-    pub(super) fn book_flow(&mut self, id: Option<TransferId>, flow: Flow) {
-        let Flow {
-            asset,
-            amount,
-            price,
-            equity,
-            at,
-        } = flow;
-        let value = match id {
-            Some(id) => self.ledger.book_transfer(id, asset, amount, price, at),
-            None => Some(self.ledger.book_correction(asset, amount, price, at)),
-        };
-        if let Some(value) = value {
-            self.loss.transferred(equity, value);
-            self.is_desk_due = true;
-        }
+    fn book_flow(&mut self, id: Option<TransferId>, flow: Flow) {
+        book_flow(&mut self.ledger, &mut self.loss, id, flow);
+        self.is_desk_due = true;
+    }
+}
+
+/// Books a transfer, or a correction if it has no number, live and after a restart alike.
+pub(super) fn book_flow(
+    ledger: &mut Ledger,
+    loss: &mut LossWatch,
+    id: Option<TransferId>,
+    flow: Flow,
+) {
+    let Flow {
+        asset,
+        amount,
+        price,
+        equity,
+        at,
+    } = flow;
+    let value = match id {
+        Some(id) => ledger.book_transfer(id, asset, amount, price, at),
+        None => Some(ledger.book_correction(asset, amount, price, at)),
+    };
+    if let Some(value) = value {
+        loss.transferred(equity, value);
     }
 }

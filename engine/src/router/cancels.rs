@@ -20,7 +20,12 @@ impl OrderRouter {
         reason: CancelReason,
         out: &mut Outbox<RouterEffect>,
     ) {
-        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.is_living()) else {
+        let Some(entry) = self
+            .memory
+            .entries
+            .get_mut(&id)
+            .filter(|entry| entry.is_living())
+        else {
             return;
         };
         if entry.cancelling.is_some() {
@@ -49,7 +54,7 @@ impl OrderRouter {
         id: ClientId,
         out: &mut Outbox<RouterEffect>,
     ) {
-        let Some(entry) = self.entries.get_mut(&id) else {
+        let Some(entry) = self.memory.entries.get_mut(&id) else {
             return;
         };
         let (Some(cancelling), Some(order_id)) = (entry.cancelling, entry.view.order_id) else {
@@ -71,7 +76,7 @@ impl OrderRouter {
     ) {
         let retry_ms = self.settings.cancel_retry_ms;
         let is_asked = |entry: &&mut Entry| entry.is_living() && entry.cancelling.is_some();
-        let Some(entry) = self.entries.get_mut(&id).filter(is_asked) else {
+        let Some(entry) = self.memory.entries.get_mut(&id).filter(is_asked) else {
             return;
         };
         let again_ms = match reply {

@@ -11,6 +11,7 @@ use crate::intent::NewOrder;
 use crate::money::Qty;
 use crate::order::{OrderState, OrderView};
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// What a piece of evidence did to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,24 +32,28 @@ pub(crate) struct Cancelling {
 }
 
 /// A refusal for lack of funds that no look at the account has confirmed yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Doubted {
     pub(crate) why: Refusal,
     pub(crate) at: Timestamp,
 }
 
-/// All that is known about one own order.
-#[derive(Clone, Debug)]
+/// All that is known about one own order. What no record tells is not written in a checkpoint either.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) view: OrderView,
     /// Latest stamp the request may have carried, exchange time.
     pub(crate) stamp_max: Timestamp,
     pub(crate) fills: FillBook,
+    #[serde(skip)]
     pub(crate) cancelling: Option<Cancelling>,
+    #[serde(skip)]
     pub(crate) proof: AbsenceProof,
     /// Why the last look behind the horizon proved nothing.
+    #[serde(skip)]
     pub(crate) unproven: Option<Unproven>,
     /// A complete and consistent look behind the horizon did not show it.
+    #[serde(skip)]
     pub(crate) is_looked_for: bool,
     /// The operator has said that its fate cannot be told.
     pub(crate) is_stuck: bool,
@@ -60,8 +65,10 @@ pub(crate) struct Entry {
     /// Last time anything about it was sent or heard.
     pub(crate) touched_at: Timestamp,
     /// Largest filled part that a row has shown.
+    #[serde(skip)]
     reported: Qty,
     /// Since when rows show more as filled than was booked.
+    #[serde(skip)]
     pub(crate) pending_since: Option<Timestamp>,
 }
 

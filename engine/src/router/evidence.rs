@@ -41,12 +41,6 @@ impl OrderRouter {
         }
     }
 
-    /// Whether an own order is known under another number than this.
-    pub(super) fn is_second(&self, id: ClientId, order_id: OrderId) -> bool {
-        let entry = self.entries.get(&id);
-        entry.is_some_and(|entry| entry.has_other_number(order_id))
-    }
-
     /// A message that proves existence and hints at more: the row is read at `look_at`.
     pub(super) fn hint(
         &mut self,
@@ -56,18 +50,21 @@ impl OrderRouter {
         look_at: Option<Timestamp>,
         out: &mut Outbox<RouterEffect>,
     ) {
-        let Some(id) = self.owner_of(order_id, client_id) else {
-            match client_id.filter(|id| self.is_stray(*id)) {
-                Some(id) => self.stray(id, order_id, is_open, out),
-                None => self.stranger_stirs(now),
+        let Some(id) = self.memory.owner_of(order_id, client_id) else {
+            if let Some(id) = self.folded(client_id) {
+                self.folded_news(id, order_id, is_open, out);
+            } else if let Some(id) = client_id.filter(|id| self.is_stray(*id)) {
+                self.stray(id, order_id, is_open, out);
+            } else {
+                self.stranger_stirs(now);
             }
             return;
         };
-        if self.is_second(id, order_id) {
+        if self.memory.is_second(id, order_id) {
             return self.second(id, order_id, is_open, out);
         }
         self.found(now, id, order_id, out);
-        self.with(id, |entry| {
+        self.memory.with(id, |entry| {
             if entry.is_living() && look_at.is_some() {
                 entry.look_at = entry.look_at.into_iter().chain(look_at).min();
             }
@@ -82,7 +79,7 @@ impl OrderRouter {
         order_id: OrderId,
         out: &mut Outbox<RouterEffect>,
     ) {
-        let Some(entry) = self.entries.get_mut(&id) else {
+        let Some(entry) = self.memory.entries.get_mut(&id) else {
             return;
         };
         let was_known = entry.view.order_id == Some(order_id);
@@ -107,8 +104,8 @@ impl OrderRouter {
         out: &mut Outbox<RouterEffect>,
     ) {
         let stray = trade.client_id.filter(|id| self.is_stray(*id));
-        match self.owner_of(trade.order_id, trade.client_id) {
-            Some(id) if self.is_second(id, trade.order_id) => {
+        match self.memory.owner_of(trade.order_id, trade.client_id) {
+            Some(id) if self.memory.is_second(id, trade.order_id) => {
                 self.second(id, trade.order_id, false, out);
                 self.foreign_trade(trade, out);
             }
@@ -117,7 +114,10 @@ impl OrderRouter {
                 if let Some(id) = stray {
                     self.stray(id, trade.order_id, false, out);
                 }
-                self.foreign_trade(trade, out);
+                match self.folded(trade.client_id) {
+                    Some(id) => self.folded_trade(id, trade, out),
+                    None => self.foreign_trade(trade, out),
+                }
             }
         }
     }
@@ -130,12 +130,12 @@ impl OrderRouter {
         out: &mut Outbox<RouterEffect>,
     ) {
         let is_other_side = |entry: &Entry| entry.view.order.intent.side != trade.side;
-        if self.entries.get(&id).is_some_and(is_other_side) {
+        if self.memory.entries.get(&id).is_some_and(is_other_side) {
             out.push(RouterEffect::Note(RouterNote::Unmapped(trade.order_id)));
             return;
         }
         self.found(now, id, trade.order_id, out);
-        let Some(entry) = self.entries.get_mut(&id) else {
+        let Some(entry) = self.memory.entries.get_mut(&id) else {
             return;
         };
         let trade = OwnTrade {
@@ -176,11 +176,6 @@ impl OrderRouter {
         self.judge_pending(now, out);
     }
 
-    /// The ledger was opened with the balances of this moment; the first opening counts.
-    pub(super) fn opened(&mut self, at: Timestamp) {
-        self.settings.foreign_from = self.settings.foreign_from.or(Some(at));
-    }
-
     pub(super) fn row(
         &mut self,
         now: Timestamp,
@@ -189,10 +184,10 @@ impl OrderRouter {
         out: &mut Outbox<RouterEffect>,
     ) {
         let is_open = matches!(row.status, RowStatus::Untouched | RowStatus::Partial);
-        if self.is_second(id, row.id) {
+        if self.memory.is_second(id, row.id) {
             return self.second(id, row.id, is_open, out);
         }
-        let Some(entry) = self.entries.get_mut(&id) else {
+        let Some(entry) = self.memory.entries.get_mut(&id) else {
             return;
         };
         if !entry.fits(row) {
@@ -236,7 +231,7 @@ impl OrderRouter {
             }));
         }
         self.after(id, moved, now, out);
-        self.index(id);
+        self.memory.index(id);
     }
 
     pub(super) fn row_answer(
@@ -249,7 +244,7 @@ impl OrderRouter {
         if let Some(row) = row {
             self.row(now, id, row, out);
         }
-        self.with(id, |entry| {
+        self.memory.with(id, |entry| {
             let wants_more = entry.cancelling.is_some() || entry.pending_since.is_some();
             entry.look_at = (entry.is_living() && wants_more).then(|| now.plus_ms(LOOK_AGAIN_MS));
         });

@@ -12,7 +12,8 @@ impl OrderRouter {
     /// Takes in the open orders of a whole look; the gate hears of the strangers among them when they change.
     pub(super) fn strangers(&mut self, open: &[OrderRow], out: &mut Outbox<RouterEffect>) {
         let is_strange = |row: &&OrderRow| {
-            self.owner_of(row.id, row.client_id).is_none()
+            self.memory.owner_of(row.id, row.client_id).is_none()
+                && self.folded(row.client_id).is_none()
                 && !row.client_id.is_some_and(|id| self.is_stray(id))
         };
         let mut found: Vec<ForeignOrder> = open
@@ -42,17 +43,14 @@ impl OrderRouter {
     }
 
     pub(super) fn foreign_trade(&mut self, trade: OwnTrade, out: &mut Outbox<RouterEffect>) {
-        if self
-            .settings
-            .foreign_from
-            .is_none_or(|from| trade.at < from)
-        {
+        if self.is_settled(&trade) {
             return;
         }
-        if self.foreign.len() >= FOREIGN_MAX {
-            self.foreign.pop_first();
+        if self.memory.foreign.len() >= FOREIGN_MAX {
+            self.memory.foreign.pop_first();
         }
         if self
+            .memory
             .foreign
             .entry(trade.order_id)
             .or_default()

@@ -7,7 +7,9 @@ pub mod absence;
 mod cancels;
 mod entry;
 mod evidence;
+mod folded;
 mod foreign;
+mod memory;
 mod pending;
 mod replay;
 mod resolve;
@@ -15,18 +17,19 @@ mod snapshot;
 mod strays;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 mod unknowns;
 
 pub use absence::Unproven;
+pub use memory::{Keep, Memory};
 pub use resolve::ResolveRefusal;
 pub use unknowns::UnknownOrder;
 
 use crate::answer::{SubmitOutcome, UnknownCause};
 use crate::approved::Approved;
 use crate::core::{Core, Outbox};
-use crate::fills::FillBook;
 use crate::foreign::ForeignOrder;
-use crate::ids::{AccountTag, BootTag, ClientId, OrderId};
+use crate::ids::{AccountTag, ClientId, OrderId};
 use crate::intent::{CancelReason, NewOrder};
 use crate::mode::{Mode, ModeCode, Scope};
 use crate::msg::{RouterEffect, RouterIn, RouterNote};
@@ -59,42 +62,32 @@ pub struct RouterSettings {
     pub cancel_retry_ms: i64,
     /// Wait behind the stamp's horizon before absence may be concluded, milliseconds.
     pub unknown_settle_ms: i64,
-    /// Trades of strangers' orders before this moment are part of the opening balances and are not booked;
-    /// `None` while there are no opening balances.
-    pub foreign_from: Option<Timestamp>,
+    /// How much of the past stays verbatim.
+    pub keep: Keep,
 }
 
 /// Follows every own order of the account.
 #[derive(Debug)]
 pub struct OrderRouter {
     settings: RouterSettings,
-    entries: BTreeMap<ClientId, Entry>,
-    living: BTreeSet<ClientId>,
-    by_id: BTreeMap<OrderId, ClientId>,
+    memory: Memory,
     waiting: BTreeMap<ClientId, Approved<NewOrder>>,
-    foreign: BTreeMap<OrderId, FillBook>,
     /// Orders that must not be there and were told of.
     strays: BTreeSet<OrderId>,
-    /// The random part of each start that sent an order; one a start.
-    boots: BTreeMap<u32, BootTag>,
-    /// Start and sequence of the latest order that is written down.
-    head: (u32, u64),
     /// Resolutions whose record is not durable yet.
     resolving: BTreeMap<ClientId, Resolution>,
     unknowns: Unknowns,
-    /// Orders of which rows show more as filled than was booked.
-    pending: BTreeSet<ClientId>,
     is_drifting: bool,
     /// Open orders of somebody else, as the last look showed them.
     strangers: Vec<ForeignOrder>,
     /// Those that were told of.
     strangers_told: BTreeSet<OrderId>,
+    /// Every trade dated before has been listed and booked; ahead of the record of it.
+    read_before: Option<Timestamp>,
     /// The exchange's clock less ours, milliseconds.
     offset_ms: i64,
     /// When the account is to be looked at again because an order is unknown or fills are pending.
     look_up_at: Option<Timestamp>,
-    /// The journal ends in a start without a stop.
-    was_unclean: bool,
     /// Until when an unclean stop lets no new risk pass.
     held_until: Option<Timestamp>,
 }
@@ -104,38 +97,46 @@ impl OrderRouter {
     pub fn new(settings: RouterSettings) -> Self {
         Self {
             settings,
-            entries: BTreeMap::new(),
-            living: BTreeSet::new(),
-            by_id: BTreeMap::new(),
+            memory: Memory::default(),
             waiting: BTreeMap::new(),
-            foreign: BTreeMap::new(),
+            read_before: None,
             strays: BTreeSet::new(),
-            boots: BTreeMap::new(),
-            head: (0, 0),
             resolving: BTreeMap::new(),
             unknowns: Unknowns::default(),
-            pending: BTreeSet::new(),
             is_drifting: false,
             strangers: Vec::new(),
             strangers_told: BTreeSet::new(),
             offset_ms: 0,
             look_up_at: None,
-            was_unclean: false,
             held_until: None,
         }
     }
 
     /// Returns every own order that has not ended.
     pub fn living(&self) -> impl Iterator<Item = &OrderView> {
-        self.living
+        self.memory
+            .living
             .iter()
-            .filter_map(|id| self.entries.get(id))
+            .filter_map(|id| self.memory.entries.get(id))
             .map(|entry| &entry.view)
     }
 
-    /// Returns an own order, ended or not.
+    /// Returns every own order that has ended and is still kept, oldest id first.
+    pub fn tombstones(&self) -> impl Iterator<Item = &OrderView> {
+        let entries = self.memory.entries.values();
+        entries
+            .filter(|entry| !entry.is_living())
+            .map(|entry| &entry.view)
+    }
+
+    /// Returns whether an order has ended so long ago that nothing but that is remembered.
+    pub fn has_folded(&self, id: ClientId) -> bool {
+        self.memory.tombstones.holds(id)
+    }
+
+    /// Returns an own order, ended or not; `None` once it has folded.
     pub fn order(&self, id: ClientId) -> Option<&OrderView> {
-        self.entries.get(&id).map(|entry| &entry.view)
+        self.memory.entries.get(&id).map(|entry| &entry.view)
     }
 
     fn submit(
@@ -146,11 +147,12 @@ impl OrderRouter {
     ) {
         let order = *approved.get();
         assert!(
-            !self.entries.contains_key(&order.client_id),
+            !self.memory.entries.contains_key(&order.client_id)
+                && !self.memory.tombstones.holds(order.client_id),
             "a client id is used once"
         );
         let stamp_max = approved.expires_at().plus_ms(self.offset_ms);
-        self.insert(Entry::new(order, stamp_max, now));
+        self.memory.insert(Entry::new(order, stamp_max, now));
         self.waiting.insert(order.client_id, approved);
         out.push(RouterEffect::Persist(
             Record::Sending { order, stamp_max },
@@ -163,11 +165,12 @@ impl OrderRouter {
             return self.resolved(now, id, out);
         };
         let stamp_max = self
+            .memory
             .entries
             .get(&id)
             .map(|entry| entry.stamp_max)
             .expect("a waiting order has an entry");
-        self.with(id, |entry| {
+        self.memory.with(id, |entry| {
             entry.become_state(OrderState::Sending, now);
         });
         out.push(RouterEffect::Send {
@@ -184,10 +187,10 @@ impl OrderRouter {
         outcome: SubmitOutcome,
         out: &mut Outbox<RouterEffect>,
     ) {
-        if let Some(number) = outcome.number().filter(|n| self.is_second(id, *n)) {
+        if let Some(number) = outcome.number().filter(|n| self.memory.is_second(id, *n)) {
             self.second(id, number, true, out);
         }
-        let Some(entry) = self.entries.get_mut(&id) else {
+        let Some(entry) = self.memory.entries.get_mut(&id) else {
             return;
         };
         let moved = entry.on_outcome(outcome, now);
@@ -232,7 +235,7 @@ impl OrderRouter {
                 kill(ModeCode::GhostOrder, out);
             }
         }
-        self.index(id);
+        self.memory.index(id);
         self.tell(id, out);
         self.delete_if_due(now, id, out);
         if moved == Moved::Ghost {
@@ -242,55 +245,13 @@ impl OrderRouter {
     }
 
     fn tell(&self, id: ClientId, out: &mut Outbox<RouterEffect>) {
-        if let Some(entry) = self.entries.get(&id) {
+        if let Some(entry) = self.memory.entries.get(&id) {
             out.push(RouterEffect::Order(entry.view));
         }
     }
 
-    // ---- the tables ----
-
-    fn insert(&mut self, entry: Entry) {
-        let id = entry.view.client_id();
-        self.boots.insert(id.epoch(), id.boot());
-        self.head = self.head.max((id.epoch(), id.seq()));
-        self.entries.insert(id, entry);
-        self.living.insert(id);
-    }
-
-    fn with(&mut self, id: ClientId, change: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            change(entry);
-        }
-        self.index(id);
-    }
-
-    fn index(&mut self, id: ClientId) {
-        let Some(entry) = self.entries.get(&id) else {
-            return;
-        };
-        if let Some(order_id) = entry.view.order_id {
-            self.by_id.insert(order_id, id);
-        }
-        if entry.is_living() {
-            self.living.insert(id);
-        } else {
-            self.living.remove(&id);
-        }
-        if entry.pending_since.is_some() {
-            self.pending.insert(id);
-        } else {
-            self.pending.remove(&id);
-        }
-    }
-
-    /// Finds the own order by number or by client id; price and size never identify an order (D36).
-    fn owner_of(&self, order_id: OrderId, client_id: Option<ClientId>) -> Option<ClientId> {
-        let by_id = self.by_id.get(&order_id).copied();
-        by_id.or_else(|| client_id.filter(|id| self.entries.contains_key(id)))
-    }
-
     fn is_full(&self) -> bool {
-        self.entries.len() >= TOMBSTONES_MAX
+        self.memory.entries.len() >= TOMBSTONES_MAX
     }
 }
 
@@ -310,7 +271,7 @@ impl Core for OrderRouter {
             RouterIn::Outcome(id, outcome) => self.outcome(now, id, outcome, out),
             RouterIn::Cancel(id, reason) => self.cancel(now, id, reason, out),
             RouterIn::CancelAll(reason) => {
-                let living: Vec<ClientId> = self.living.iter().copied().collect();
+                let living: Vec<ClientId> = self.memory.living.iter().copied().collect();
                 for id in living {
                     self.cancel(now, id, reason, out);
                 }
@@ -320,7 +281,7 @@ impl Core for OrderRouter {
             RouterIn::Row(id, row) => self.row_answer(now, id, row.as_ref(), out),
             RouterIn::Snapshot(snapshot) => self.snapshot(now, &snapshot, out),
             RouterIn::Offset(offset_ms) => self.offset_ms = offset_ms,
-            RouterIn::Opened(at) => self.opened(at),
+            RouterIn::Opened(at) => self.memory.opened(at),
             RouterIn::Resolve {
                 client_id,
                 resolution,
@@ -330,8 +291,12 @@ impl Core for OrderRouter {
     }
 
     fn deadline(&self) -> Option<Timestamp> {
-        let of_orders = (self.living.iter().filter_map(|id| self.entries.get(id)))
-            .filter_map(|entry| self.due(entry));
+        let of_orders = (self
+            .memory
+            .living
+            .iter()
+            .filter_map(|id| self.memory.entries.get(id)))
+        .filter_map(|entry| self.due(entry));
         of_orders
             .chain(self.look_up_at)
             .chain(self.held_until)
@@ -340,7 +305,7 @@ impl Core for OrderRouter {
     }
 
     fn wake(&mut self, now: Timestamp, out: &mut Outbox<RouterEffect>) {
-        let living: Vec<ClientId> = self.living.iter().copied().collect();
+        let living: Vec<ClientId> = self.memory.living.iter().copied().collect();
         for id in living {
             self.expire(now, id, out);
             self.delete_if_due(now, id, out);
@@ -381,13 +346,13 @@ impl OrderRouter {
                 .accepted_at
                 .is_some_and(|at| now.ms_since(at) >= ttl_ms)
         };
-        if self.entries.get(&id).is_some_and(is_old) {
+        if self.memory.entries.get(&id).is_some_and(is_old) {
             self.cancel(now, id, CancelReason::Ttl, out);
         }
     }
 
     fn look(&mut self, now: Timestamp, id: ClientId, out: &mut Outbox<RouterEffect>) {
-        let Some(entry) = self.entries.get_mut(&id) else {
+        let Some(entry) = self.memory.entries.get_mut(&id) else {
             return;
         };
         let Some(order_id) = entry

@@ -33,7 +33,11 @@ impl OrderRouter {
     }
 
     fn oldest_pending(&self) -> Option<Timestamp> {
-        let pending = self.pending.iter().filter_map(|id| self.entries.get(id));
+        let pending = self
+            .memory
+            .pending
+            .iter()
+            .filter_map(|id| self.memory.entries.get(id));
         pending.filter_map(|entry| entry.pending_since).min()
     }
 }

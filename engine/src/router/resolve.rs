@@ -6,6 +6,7 @@
 use super::OrderRouter;
 use super::absence::AbsenceProof;
 use super::entry::{Entry, Moved};
+use super::memory::Memory;
 use crate::core::Outbox;
 use crate::ids::ClientId;
 use crate::msg::{RouterEffect, RouterNote};
@@ -65,7 +66,11 @@ impl OrderRouter {
         id: ClientId,
         resolution: Resolution,
     ) -> Result<(), ResolveRefusal> {
-        let entry = self.entries.get(&id).ok_or(ResolveRefusal::NoSuchOrder)?;
+        let entry = self
+            .memory
+            .entries
+            .get(&id)
+            .ok_or(ResolveRefusal::NoSuchOrder)?;
         if !entry.is_unknown() {
             return Err(ResolveRefusal::NotUnknown(entry.view.state));
         }
@@ -79,7 +84,7 @@ impl OrderRouter {
         }
         match resolution {
             Resolution::Absent if !entry.is_looked_for => Err(ResolveRefusal::NotLookedFor),
-            Resolution::Accepted(number) => match self.by_id.get(&number) {
+            Resolution::Accepted(number) => match self.memory.by_id.get(&number) {
                 Some(other) => Err(ResolveRefusal::NumberTaken(*other)),
                 None => Ok(()),
             },
@@ -97,7 +102,7 @@ impl OrderRouter {
         let Some(resolution) = self.resolving.remove(&id) else {
             return;
         };
-        let Some(entry) = self.entries.get_mut(&id).filter(|e| e.is_unknown()) else {
+        let Some(entry) = self.memory.entries.get_mut(&id).filter(|e| e.is_unknown()) else {
             return;
         };
         let moved = apply(entry, resolution, now);
@@ -105,7 +110,9 @@ impl OrderRouter {
         self.after(id, moved, now, out);
         self.freeze(now, out);
     }
+}
 
+impl Memory {
     /// The same from the journal.
     pub(super) fn replay_resolved(&mut self, id: ClientId, resolution: Resolution, at: Timestamp) {
         self.with(id, |entry| {

@@ -57,29 +57,38 @@ impl OrderRouter {
                 .map(|(symbol, since, _)| (*symbol, *since))
                 .collect(),
         };
-        let living: Vec<ClientId> = self.living.iter().copied().collect();
+        let living: Vec<ClientId> = self.memory.living.iter().copied().collect();
         for id in living {
             self.judge_unknown(now, id, &look, out);
             self.judge_doubted(now, id, &look, out);
         }
         self.freeze(now, out);
         self.judge_pending(now, out);
+        self.looked(snapshot, out);
     }
 
     fn listed(&mut self, now: Timestamp, row: &OrderRow, out: &mut Outbox<RouterEffect>) {
-        if let Some(id) = self.owner_of(row.id, row.client_id) {
+        if let Some(id) = self.memory.owner_of(row.id, row.client_id) {
             self.row(now, id, row, out);
             return;
         }
+        let is_open = matches!(row.status, RowStatus::Untouched | RowStatus::Partial);
+        if let Some(id) = self.folded(row.client_id) {
+            return self.folded_news(id, row.id, is_open, out);
+        }
         if let Some(id) = row.client_id.filter(|id| self.is_stray(*id)) {
-            let is_open = matches!(row.status, RowStatus::Untouched | RowStatus::Partial);
             self.stray(id, row.id, is_open, out);
         }
     }
 
     /// An own open order that is in no list is looked up, never assumed (D38).
     fn vanished(&mut self, snapshot: &Snapshot, shown: &BTreeSet<OrderId>) {
-        for entry in self.entries.values_mut().filter(|entry| entry.is_living()) {
+        for entry in self
+            .memory
+            .entries
+            .values_mut()
+            .filter(|entry| entry.is_living())
+        {
             let is_missing = entry.view.order_id.is_some_and(|id| !shown.contains(&id));
             if is_missing && snapshot.asked_at.ms_since(entry.touched_at) >= LIST_LAG_MS {
                 entry.look_at = entry.look_at.or(Some(snapshot.asked_at));
@@ -97,7 +106,12 @@ impl OrderRouter {
         let offset_ms = self.offset_ms;
         let asked_at = look.snapshot.asked_at.plus_ms(offset_ms);
         let settle_ms = self.settings.unknown_settle_ms;
-        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.is_unknown()) else {
+        let Some(entry) = self
+            .memory
+            .entries
+            .get_mut(&id)
+            .filter(|entry| entry.is_unknown())
+        else {
             return;
         };
         let opens_at = AbsenceProof::opens_at(entry.stamp_max, settle_ms);
@@ -132,7 +146,7 @@ impl OrderRouter {
         look: &Look<'_>,
         out: &mut Outbox<RouterEffect>,
     ) {
-        let Some(entry) = self.entries.get_mut(&id) else {
+        let Some(entry) = self.memory.entries.get_mut(&id) else {
             return;
         };
         let Some(Doubted { why, at }) = entry.doubted else {
@@ -164,9 +178,10 @@ impl OrderRouter {
 
     /// Whether every own order that must be visible is visible.
     fn is_consistent(&self, snapshot: &Snapshot, shown: &BTreeSet<OrderId>) -> bool {
-        self.living
+        self.memory
+            .living
             .iter()
-            .filter_map(|id| self.entries.get(id))
+            .filter_map(|id| self.memory.entries.get(id))
             .all(|entry| {
                 let must_show = entry
                     .accepted_at
@@ -178,15 +193,23 @@ impl OrderRouter {
 
     /// An own order that is known by its number, shown with its client id: the list carries ids of ours.
     fn is_witness(&self, row: &OrderRow) -> bool {
-        let own = row.client_id.and_then(|id| self.entries.get(&id));
+        let own = row.client_id.and_then(|id| self.memory.entries.get(&id));
         own.is_some_and(|entry| entry.view.order_id == Some(row.id))
     }
 
     /// Asks for the account, with the histories that unknown orders and pending fills need.
     pub(super) fn look_up(&mut self, now: Timestamp, out: &mut Outbox<RouterEffect>) {
         let mut wanted: BTreeMap<Symbol, Timestamp> = BTreeMap::new();
-        let living = self.living.iter().filter_map(|id| self.entries.get(id));
-        let pending = self.pending.iter().filter_map(|id| self.entries.get(id));
+        let living = self
+            .memory
+            .living
+            .iter()
+            .filter_map(|id| self.memory.entries.get(id));
+        let pending = self
+            .memory
+            .pending
+            .iter()
+            .filter_map(|id| self.memory.entries.get(id));
         let open = living.filter(|entry| entry.is_unknown() || entry.doubted.is_some());
         for entry in open.chain(pending) {
             want(
@@ -210,7 +233,7 @@ impl OrderRouter {
             let accepted = entry.accepted_at.filter(|_| entry.view.order_id.is_some());
             accepted.is_some_and(|at| now.ms_since(at) >= MUST_SHOW_MS)
         };
-        let witness = self.entries.values().rev().find(is_settled)?;
+        let witness = self.memory.entries.values().rev().find(is_settled)?;
         let since = history_since(witness, self.offset_ms);
         let is_near = now.ms_since(since) <= WITNESS_BACK_MS_MAX;
         is_near.then(|| (witness.symbol(), since))

@@ -15,7 +15,8 @@ const STRAYS_MAX: usize = 1_000;
 impl OrderRouter {
     /// Whether an id carries our tag and no record of ours.
     pub(super) fn is_stray(&self, id: ClientId) -> bool {
-        id.tag() == self.settings.tag && !self.entries.contains_key(&id)
+        let is_known = self.memory.entries.contains_key(&id) || self.memory.tombstones.holds(id);
+        id.tag() == self.settings.tag && !is_known
     }
 
     /// An id of ours that is not in the journal. Up to the journal's head it is a ghost; beyond the head, or from a
@@ -27,8 +28,8 @@ impl OrderRouter {
         is_open: bool,
         out: &mut Outbox<RouterEffect>,
     ) {
-        let is_known_start = self.boots.get(&id.epoch()) == Some(&id.boot());
-        let is_behind_head = (id.epoch(), id.seq()) <= self.head;
+        let is_known_start = self.memory.boots.get(&id.epoch()) == Some(&id.boot());
+        let is_behind_head = (id.epoch(), id.seq()) <= self.memory.head;
         let code = if is_known_start && is_behind_head {
             ModeCode::GhostOrder
         } else {

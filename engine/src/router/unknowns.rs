@@ -11,7 +11,7 @@ use crate::ids::{ClientId, Symbol};
 use crate::mode::{Mode, ModeCode, Scope};
 use crate::msg::RouterEffect;
 use crate::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Age of an unknown order at which the freeze widens to all symbols, milliseconds.
 const GLOBAL_MS: i64 = 60_000;
@@ -20,9 +20,7 @@ const GLOBAL_COUNT: usize = 2;
 /// Orders that became unknown within a day, of which the last widens the freeze to all symbols while it lasts.
 const DAY_COUNT: usize = 3;
 /// Length of that day, milliseconds.
-const DAY_MS: i64 = 86_400_000;
-/// Orders of a day that are counted; beyond it the budget is spent anyway.
-const DAY_LOG_MAX: usize = 1_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 /// Age of an unknown order that kills although the exchange answers, milliseconds.
 const KILL_MS: i64 = 900_000;
 /// The exchange counts as reachable for this long behind a complete look, milliseconds.
@@ -49,8 +47,6 @@ pub(super) struct Unknowns {
     frozen: BTreeSet<Symbol>,
     /// What was asked for on all symbols.
     global: Option<Mode>,
-    /// Orders that became unknown, and when.
-    day: BTreeMap<ClientId, Timestamp>,
     /// When the last complete look came in.
     pub(super) looked_at: Option<Timestamp>,
 }
@@ -73,7 +69,11 @@ impl OrderRouter {
     }
 
     fn unknown_entries(&self) -> impl Iterator<Item = &Entry> {
-        let living = self.living.iter().filter_map(|id| self.entries.get(id));
+        let living = self
+            .memory
+            .living
+            .iter()
+            .filter_map(|id| self.memory.entries.get(id));
         living.filter(|entry| entry.is_unknown())
     }
 
@@ -81,12 +81,16 @@ impl OrderRouter {
     pub(super) fn freeze(&mut self, now: Timestamp, out: &mut Outbox<RouterEffect>) {
         let unknown: Vec<UnknownOrder> = self.unknowns().collect();
         for order in &unknown {
-            self.note_unknown(order.client_id, order.since);
+            self.memory.note_unknown(order.client_id, order.since);
         }
         self.freeze_symbols(unknown.iter().map(|order| order.symbol).collect(), out);
         self.freeze_all(self.wanted_globally(now, &unknown), out);
-        let is_doubtful = (self.living.iter().filter_map(|id| self.entries.get(id)))
-            .any(|entry| entry.doubted.is_some());
+        let is_doubtful = (self
+            .memory
+            .living
+            .iter()
+            .filter_map(|id| self.memory.entries.get(id)))
+        .any(|entry| entry.doubted.is_some());
         if (is_doubtful || !unknown.is_empty()) && self.look_up_at.is_none() {
             self.look_up_at = Some(now);
         }
@@ -125,7 +129,7 @@ impl OrderRouter {
         let oldest = ages.iter().copied().max()?;
         let looked_at = self.unknowns.looked_at;
         let is_reachable = looked_at.is_some_and(|at| now.ms_since(at) <= REACHABLE_MS);
-        let in_a_day = (self.unknowns.day.values())
+        let in_a_day = (self.memory.unknown_day.values())
             .filter(|at| now.ms_since(**at) < DAY_MS)
             .count();
         if oldest > KILL_MS && is_reachable {
@@ -135,18 +139,13 @@ impl OrderRouter {
         is_wide.then_some(Mode::ObserveOnly)
     }
 
-    /// Counts an order that became unknown; each counts once, over restarts too.
-    pub(super) fn note_unknown(&mut self, id: ClientId, since: Timestamp) {
-        let day = &mut self.unknowns.day;
-        day.retain(|_, at| since.ms_since(*at) < DAY_MS);
-        if day.len() < DAY_LOG_MAX {
-            day.entry(id).or_insert(since);
-        }
-    }
-
     /// When the account is looked at again while something is unknown or doubted.
     pub(super) fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
-        let mut living = self.living.iter().filter_map(|id| self.entries.get(id));
+        let mut living = self
+            .memory
+            .living
+            .iter()
+            .filter_map(|id| self.memory.entries.get(id));
         let is_open = living.any(|entry| entry.is_unknown() || entry.doubted.is_some());
         is_open.then(|| now.plus_ms(UNKNOWN_LOOK_MS))
     }

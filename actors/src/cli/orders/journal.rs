@@ -10,13 +10,14 @@ use crate::cli::report::Report;
 use crate::cli::running;
 use crate::clock::Clock;
 use crate::locks;
+use crate::params;
 use crate::status::order_json;
 use crate::store::{self, Entry, StoreError, Venue};
+use engine::checkpoint::Fold;
 use engine::core::Outbox;
 use engine::ids::AccountTag;
 use engine::order::OrderView;
-use engine::record::Record;
-use engine::router::{OrderRouter, RouterSettings};
+use engine::router::{Keep, OrderRouter, RouterSettings};
 use engine::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -84,11 +85,11 @@ pub(crate) fn recovered(tag: AccountTag, history: &[Entry], now: Timestamp) -> O
         ttl_ms: 0,
         cancel_retry_ms: 0,
         unknown_settle_ms: 0,
-        foreign_from: None,
+        keep: Keep::default(),
     });
-    history
-        .iter()
-        .for_each(|entry| router.replay(&entry.record));
+    let records = history.iter().map(|entry| &entry.record);
+    let past = Fold::of(params::account_quote(), Keep::default(), records);
+    router.recall(past.sum().orders().clone());
     let mut unheard = Outbox::default();
     router.recovered(now, &mut unheard);
     router
@@ -98,13 +99,7 @@ fn data(all: bool, router: &OrderRouter, history: &[Entry], now: Timestamp) -> V
     let mut orders: Vec<&OrderView> = router.living().collect();
     let mut left_out = 0;
     if all {
-        let sent = history.iter().filter_map(|entry| {
-            let Record::Sending { order, .. } = &entry.record else {
-                return None;
-            };
-            router.order(order.client_id)
-        });
-        let ended: Vec<&OrderView> = sent.filter(|view| view.state.is_terminal()).collect();
+        let ended: Vec<&OrderView> = router.tombstones().collect();
         left_out = ended.len().saturating_sub(ENDED_MAX);
         orders.extend(ended.into_iter().skip(left_out));
     }

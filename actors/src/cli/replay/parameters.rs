@@ -16,7 +16,7 @@ use engine::intent::StrategyKind;
 use engine::money::Amount;
 use engine::reconcile::Reconciler;
 use engine::risk::{IdSource, Limits, RiskGate, RiskSettings, Venue};
-use engine::router::{OrderRouter, RouterSettings};
+use engine::router::{Keep, OrderRouter, RouterSettings};
 use engine::strategy::Strategies;
 use engine::strategy::params::{
     CommonParams, KindParams, MarketMakerParams, MeanReversionParams, StrategyParams,
@@ -171,13 +171,13 @@ const fn fill_params() -> FillParams {
     }
 }
 
-const fn router(tag: AccountTag) -> RouterSettings {
+fn router(tag: AccountTag) -> RouterSettings {
     RouterSettings {
         tag,
         ttl_ms: TTL_MS,
         cancel_retry_ms: CANCEL_RETRY_MS,
         unknown_settle_ms: UNKNOWN_SETTLE_MS,
-        foreign_from: None,
+        keep: Keep::default(),
     }
 }
 

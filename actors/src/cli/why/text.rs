@@ -174,6 +174,7 @@ fn step(story: &Story, entry: &Entry) -> String {
         | Record::Adjustment { .. }
         | Record::DayStart { .. }
         | Record::SafeMode { .. }
+        | Record::Looked { .. }
         | Record::Audit { .. }
         | Record::Restored { .. }
         | Record::Stop { .. } => String::new(),

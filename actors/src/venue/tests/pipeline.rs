@@ -1,7 +1,7 @@
 //! The venue under the real gate, router and reconciler, in virtual time: approvals are spent, orders end by proof.
 
 use super::*;
-use crate::store::Entry;
+use engine::checkpoint::Fold;
 use engine::desk::{Cores, Desk, DeskEffect, DeskIn, Seen};
 use engine::dice::Dice;
 use engine::feed::{Access, Feed, FeedLimits};
@@ -11,7 +11,7 @@ use engine::order::{OrderState, OrderView};
 use engine::reconcile::Reconciler;
 use engine::record::Record;
 use engine::risk::{IdSource, Limits, RiskGate, RiskSettings};
-use engine::router::{OrderRouter, RouterSettings};
+use engine::router::{Keep, OrderRouter, RouterSettings};
 use engine::strategy::Strategies;
 use std::collections::VecDeque;
 
@@ -75,7 +75,7 @@ fn desk(epoch: u32, now: Timestamp) -> Desk {
         ttl_ms: 3_600_000,
         cancel_retry_ms: 2_000,
         unknown_settle_ms: 5_000,
-        foreign_from: None,
+        keep: Keep::default(),
     });
     Desk::new(Cores {
         feed: Feed::new(
@@ -92,20 +92,11 @@ fn desk(epoch: u32, now: Timestamp) -> Desk {
     })
 }
 
-fn entries(records: &[Record]) -> Vec<Entry> {
-    let numbered = records.iter().zip(1..);
-    let entry = |(record, seq): (&Record, u64)| Entry {
-        seq,
-        at: START,
-        record: record.clone(),
-    };
-    numbered.map(entry).collect()
-}
-
 impl Life {
     /// Starts from a journal and lets the first look at the account happen.
     fn begin(epoch: u32, now: Timestamp, records: Vec<Record>) -> Self {
-        let past = Past::of(&entries(&records), asset("TRY"), amount("10000"), now);
+        let journal = Fold::of(asset("TRY"), Keep::default(), &records);
+        let past = Past::of(journal.sum(), asset("TRY"), amount("10000"), now);
         let mut life = Self {
             desk: desk(epoch, now),
             venue: VenueCore::new(PARAMS, past),
@@ -116,7 +107,8 @@ impl Life {
             waiting: VecDeque::new(),
         };
         let mut out = Outbox::default();
-        life.desk.recover(now, &life.records, &mut out);
+        life.desk.recall(journal.sum());
+        life.desk.recover(now, &mut out);
         life.desk.learn(now, rules(), &mut out);
         life.venue.learn(rules());
         life.take(out);

@@ -1,12 +1,13 @@
 //! Restarts of a dry run: what one venue did is written down, and the next one starts from it.
 
 use super::*;
-use crate::store::Entry;
+use engine::checkpoint::Fold;
 use engine::order::OrderState;
 use engine::record::Record;
+use engine::router::Keep;
 
 /// The journal that a router keeps of these effects.
-struct Log(Vec<Entry>);
+struct Log(Vec<Record>);
 
 impl Log {
     fn opened(cash: &str) -> Self {
@@ -25,12 +26,7 @@ impl Log {
     }
 
     fn write(&mut self, record: Record) {
-        let seq = self.0.len() as u64 + 1;
-        self.0.push(Entry {
-            seq,
-            at: START,
-            record,
-        });
+        self.0.push(record);
     }
 
     fn sending(&mut self, order: &NewOrder) {
@@ -60,7 +56,9 @@ impl Log {
     }
 
     fn past(&self) -> Past {
-        Past::of(&self.0, asset("TRY"), amount("777"), START.plus_ms(1_000))
+        let journal = Fold::of(asset("TRY"), Keep::default(), &self.0);
+        let now = START.plus_ms(1_000);
+        Past::of(journal.sum(), asset("TRY"), amount("777"), now)
     }
 }
 

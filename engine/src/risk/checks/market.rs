@@ -202,8 +202,8 @@ pub(super) fn duplicate(case: &mut Case<'_>) -> Verdict {
             "one at a time",
         );
     }
-    let passed = case.pair().and_then(|pair| pair.passed.get(&side));
-    match passed {
+    let passes = case.gate.passes.get(&symbol);
+    match passes.and_then(|passes| passes.last(side)) {
         Some(passed)
             if case.now < passed.at.plus_ms(SAME_WISH_MS)
                 && like(passed.price, passed.qty.units()) =>

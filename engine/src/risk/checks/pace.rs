@@ -45,14 +45,12 @@ pub(super) fn cooldown(case: &mut Case<'_>) -> Verdict {
         return Ok(());
     }
     let pause_ms = case.gate.settings.limits.cooldown_ms;
-    let last = case
-        .pair()
-        .and_then(|pair| pair.entries.get(&case.intent.side));
-    let Some((_, at)) = last else {
+    let passes = case.gate.passes.get(&case.intent.symbol);
+    let Some(at) = passes.and_then(|passes| passes.entered_at(case.intent.side)) else {
         case.note(Check::Cooldown, Found::Holds);
         return Ok(());
     };
-    let (age_ms, is_over) = (case.now.ms_since(*at), case.now >= at.plus_ms(pause_ms));
+    let (age_ms, is_over) = (case.now.ms_since(at), case.now >= at.plus_ms(pause_ms));
     if !is_over {
         return refuse(
             DenyCode::Cooldown,

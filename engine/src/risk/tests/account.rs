@@ -247,9 +247,7 @@ fn simulated_balance_is_never_used_on_the_live_venue() {
     let live = |settings: &mut RiskSettings| settings.venue = Venue::Live;
     let earlier = Bench::ready(live);
     let mut bench = Bench::bare(live);
-    for record in earlier.journal() {
-        bench.gate.replay(record);
-    }
+    bench.recall(earlier.journal());
     bench.play(&[
         "rules BTCTRY",
         "rules ETHTRY",

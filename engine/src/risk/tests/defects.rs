@@ -27,7 +27,7 @@ fn start(epoch: u32, entropy: u64, past: &[Record]) -> Bench {
         settings.ids.epoch = epoch;
         settings.ids.boot = BootTag::from_entropy(entropy);
     });
-    past.iter().for_each(|record| bench.gate.replay(record));
+    bench.recall(past);
     bench.now = bench.now.plus_ms(i64::from(epoch) * 60_000);
     bench.play(&[
         "rules BTCTRY",
@@ -68,10 +68,7 @@ fn retry_after_giveup_is_a_new_intent() {
         let mut bench = Bench::ready(as_set);
         bench.play(&["buy BTCTRY 0.1 @ 990", end, "wait 1000"]);
         let mut next = Bench::bare(as_set);
-        bench
-            .journal()
-            .iter()
-            .for_each(|record| next.gate.replay(record));
+        next.recall(bench.journal());
         next.now = bench.now;
         next.play(&["rules BTCTRY", "rules ETHTRY", "book BTCTRY 999 1001"]);
         next.play(&["book ETHTRY 99.9 100.1", "balances TRY=10000 BTC=1"]);
@@ -93,10 +90,7 @@ fn order_of_a_dropped_symbol_stays_known() {
     let mut next = Bench::bare(|settings| {
         settings.owners.remove(&symbol("ETHTRY"));
     });
-    bench
-        .journal()
-        .iter()
-        .for_each(|record| next.gate.replay(record));
+    next.recall(bench.journal());
     next.play(&["rules BTCTRY", "book BTCTRY 999 1001"]);
     let known: Vec<ClientId> = next.gate.orders().map(OrderView::client_id).collect();
     assert_eq!(known, [id]);

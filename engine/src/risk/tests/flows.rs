@@ -46,9 +46,7 @@ fn transfers(bench: &Bench) -> usize {
 
 fn restarted(bench: &Bench) -> Bench {
     let mut next = Bench::bare(as_set);
-    for record in bench.journal() {
-        next.gate.replay(record);
-    }
+    next.recall(bench.journal());
     next.now = bench.now;
     next.play(&[
         "rules BTCTRY",

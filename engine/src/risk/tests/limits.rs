@@ -231,7 +231,7 @@ proptest! {
         }
         prop_assert_eq!(bench.gate.board().global(), Mode::Normal, "a correct engine does not drift");
         let mut restarted = Bench::bare(tight);
-        bench.journal().iter().for_each(|record| restarted.gate.replay(record));
+        restarted.recall(bench.journal());
         prop_assert_eq!(restarted.gate.ledger(), bench.gate.ledger());
         prop_assert_eq!(restarted.gate.quote_reserved(), bench.gate.quote_reserved());
         prop_assert_eq!(restarted.gate.orders().count(), bench.gate.orders().count());

@@ -18,11 +18,13 @@ use super::pair::{Market, Quoted};
 use super::*;
 use crate::answer::{Refusal, TradeSource, UnknownCause};
 use crate::book::Distrust;
+use crate::checkpoint::Fold;
 use crate::ids::{AccountTag, BootTag, OrderId, TradeId};
 use crate::instrument::RuleFacts;
 use crate::intent::{BookStamp, IntentClass, IntentReason, StrategyKind};
 use crate::money::Price;
 use crate::record::Record;
+use crate::router::Keep;
 
 /// Noon of a day, so that a few minutes do not change it.
 const NOON: i64 = 20_000 * 86_400_000 + 43_200_000;
@@ -454,6 +456,12 @@ impl Bench {
     /// Returns what is on record, in order: the gate's own records, and what the router would write.
     pub(super) fn journal(&self) -> &[Record] {
         &self.log
+    }
+
+    /// Lets the gate take over what records of an earlier start add up to.
+    pub(super) fn recall<'a>(&mut self, records: impl IntoIterator<Item = &'a Record>) {
+        let past = Fold::of(asset("TRY"), Keep::default(), records);
+        self.gate.recall(past.sum().money().clone());
     }
 }
 

@@ -254,9 +254,7 @@ fn the_mode_is_told_with_every_voice() {
 
 fn restarted(bench: &Bench, more: &[Record]) -> Bench {
     let mut next = Bench::bare(as_set);
-    for record in bench.journal().iter().chain(more) {
-        next.gate.replay(record);
-    }
+    next.recall(bench.journal().iter().chain(more));
     next.now = bench.now;
     next
 }
@@ -363,10 +361,7 @@ fn a_restart_refills_no_budget() {
     let mut bench = Bench::ready(limits);
     bench.play(&["buy ETHTRY 1 @ 99"]);
     let mut next = Bench::bare(limits);
-    bench
-        .journal()
-        .iter()
-        .for_each(|record| next.gate.replay(record));
+    next.recall(bench.journal());
     next.play(&[
         "rules BTCTRY",
         "rules ETHTRY",

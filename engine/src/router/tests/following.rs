@@ -194,12 +194,8 @@ fn vanished_order_is_looked_up_not_assumed() {
 
 #[test]
 fn foreign_trades_move_the_ledger_once_and_only_after_the_opening() {
-    let unopened = RouterSettings {
-        foreign_from: None,
-        ..settings()
-    };
     let mut world = World {
-        router: OrderRouter::new(unopened),
+        router: OrderRouter::new(settings()),
         ..World::new()
     };
     world

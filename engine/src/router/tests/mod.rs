@@ -1,6 +1,7 @@
 //! Schedules of one or a few orders, played against the router and compared with what must follow.
 
 mod defects;
+mod folding;
 mod following;
 mod ghosts;
 mod lattice;
@@ -13,6 +14,7 @@ use crate::answer::{
     CancelReply, NotSent, OrderEvent, OrderRow, OwnTrade, PrivateEvent, Refusal, RowStatus,
     TradeSource, UnknownCause,
 };
+use crate::checkpoint::Fold;
 use crate::ids::{Asset, BootTag, Symbol, TradeId};
 use crate::intent::{BookStamp, Intent, IntentClass, IntentReason, StrategyKind};
 use crate::market::Side;
@@ -73,11 +75,13 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self {
+        let mut world = Self {
             router: OrderRouter::new(settings()),
             effects: Vec::new(),
             records: Vec::new(),
-        }
+        };
+        world.tell(0, RouterIn::Opened(Timestamp(0)));
+        world
     }
 
     fn tell(&mut self, at: i64, input: RouterIn) -> &mut Self {
@@ -204,12 +208,17 @@ impl World {
             .count()
     }
 
+    fn recall(&mut self, records: &[Record]) {
+        let quote = Asset::parse("TRY").expect("an asset");
+        let past = Fold::of(quote, settings().keep, records);
+        self.router.recall(past.sum().orders().clone());
+    }
+
     /// A second router that knows only what was written down.
     fn restarted(&self, at: i64) -> Self {
         let mut world = Self::new();
-        for record in &self.records {
-            world.router.replay(record);
-        }
+        world.recall(&self.records);
+        world.tell(0, RouterIn::Opened(Timestamp(0)));
         let mut out = Outbox::default();
         world.router.recovered(ms(at), &mut out);
         world.keep(out);
@@ -233,7 +242,7 @@ fn settings() -> RouterSettings {
         ttl_ms: TTL_MS,
         cancel_retry_ms: 2_000,
         unknown_settle_ms: 10_000,
-        foreign_from: Some(Timestamp(0)),
+        keep: Keep::default(),
     }
 }
 

@@ -56,9 +56,7 @@ fn terminal_orders_are_kept_as_tombstones() {
 /// Replays starts and stops, and compares whether new risk waits.
 fn check_start(records: &[Record], is_held: bool) {
     let mut world = World::new();
-    for record in records {
-        world.router.replay(record);
-    }
+    world.recall(records);
     let mut out = Outbox::default();
     world.router.recovered(ms(1_000), &mut out);
     world.keep(out);

@@ -229,9 +229,10 @@ impl Own {
 mod tests {
     use super::*;
     use engine::answer::TradeSource;
+    use engine::checkpoint::Fold;
     use engine::ids::{Asset, BootTag, OrderId, Symbol, TradeId};
     use engine::money::{Amount, Price};
-    use engine::router::{OrderRouter, RouterSettings};
+    use engine::router::{Keep, OrderRouter, RouterSettings};
     use std::collections::BTreeSet;
 
     const AT: Timestamp = Timestamp::from_ms(1_700_000_000_000);
@@ -313,10 +314,16 @@ mod tests {
             ttl_ms: 0,
             cancel_retry_ms: 0,
             unknown_settle_ms: 0,
-            foreign_from: None,
+            keep: Keep::default(),
         });
         let records = plan.records("the disk died", AT);
-        records.iter().for_each(|(_, record)| router.replay(record));
+        let quote = Asset::parse("TRY").expect("an asset");
+        let past = Fold::of(
+            quote,
+            Keep::default(),
+            records.iter().map(|(_, record)| record),
+        );
+        router.recall(past.sum().orders().clone());
         let check = |of: ClientId, state: OrderState, filled: &str| {
             let view = router.order(of).expect("it is known");
             assert_eq!((view.state, view.filled), (state, qty(filled)), "{of}");

@@ -1,0 +1,137 @@
+//! What all records so far add up to, as one value that can be written beside them.
+//!
+//! A start that reads a checkpoint and the records behind it knows what a start that reads every record knows. It is
+//! so by construction: the cores take over what one [`Fold`] has folded, and a checkpoint is that fold as it stands.
+
+#[cfg(test)]
+mod story;
+#[cfg(test)]
+mod tests;
+
+use crate::answer::SubmitOutcome;
+use crate::ids::{Asset, OrderId};
+use crate::order::Resolution;
+use crate::record::Record;
+use crate::risk;
+use crate::router::{self, Keep};
+use serde::{Deserialize, Serialize};
+
+/// Version of the written form. A form that was released is read for ever; a later one than this is refused.
+pub const VERSION: u32 = 1;
+
+/// What the records up to some number add up to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    version: u32,
+    /// Number of the last start; 0 before the first.
+    epoch: u32,
+    /// The highest number the exchange gave to an order or a trade of ours; 0 before the first.
+    number_max: i64,
+    money: risk::Memory,
+    orders: router::Memory,
+}
+
+impl Checkpoint {
+    /// Makes the checkpoint of an empty journal whose books are in `quote`.
+    pub fn empty(quote: Asset) -> Self {
+        Self {
+            version: VERSION,
+            epoch: 0,
+            number_max: 0,
+            money: risk::Memory::new(quote),
+            orders: router::Memory::default(),
+        }
+    }
+
+    /// Returns the number of the start that comes next.
+    pub const fn epoch_next(&self) -> u32 {
+        self.epoch + 1
+    }
+
+    /// Returns the highest number the exchange gave to an order or a trade of ours; 0 before the first.
+    pub const fn number_max(&self) -> i64 {
+        self.number_max
+    }
+
+    /// Returns what the gate takes over.
+    pub const fn money(&self) -> &risk::Memory {
+        &self.money
+    }
+
+    /// Returns what the router takes over.
+    pub const fn orders(&self) -> &router::Memory {
+        &self.orders
+    }
+}
+
+/// Adds records up, in the order of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fold {
+    sum: Checkpoint,
+    keep: Keep,
+}
+
+impl Fold {
+    /// Goes on from a checkpoint.
+    pub const fn resume(sum: Checkpoint, keep: Keep) -> Self {
+        Self { sum, keep }
+    }
+
+    /// Adds up a whole journal whose books are in `quote`.
+    pub fn of<'a>(quote: Asset, keep: Keep, records: impl IntoIterator<Item = &'a Record>) -> Self {
+        let mut fold = Self::resume(Checkpoint::empty(quote), keep);
+        records.into_iter().for_each(|record| fold.take(record));
+        fold
+    }
+
+    /// Adds a record.
+    pub fn take(&mut self, record: &Record) {
+        self.sum.money.take(record);
+        self.sum.orders.take(record, &self.keep);
+        match record {
+            Record::Boot { epoch, .. } => self.sum.epoch = *epoch,
+            Record::Outcome { outcome, .. } => self.answered(*outcome),
+            Record::Adopted { order_id, .. } => self.numbered(*order_id),
+            Record::Resolved {
+                resolution: Resolution::Accepted(number),
+                ..
+            } => self.numbered(*number),
+            Record::Fill(trade) => {
+                self.numbered(trade.order_id);
+                self.numbered(OrderId(trade.id.0));
+            }
+            Record::Sending { .. }
+            | Record::Decided(_)
+            | Record::Restored { .. }
+            | Record::Transfer { .. }
+            | Record::Adjustment { .. }
+            | Record::Audit { .. }
+            | Record::Resolved { .. }
+            | Record::CancelAsked { .. }
+            | Record::Ended { .. }
+            | Record::Opening { .. }
+            | Record::DayStart { .. }
+            | Record::SafeMode { .. }
+            | Record::Looked { .. }
+            | Record::Stop { .. } => {}
+        }
+    }
+
+    /// Returns the sum of everything taken so far.
+    pub const fn sum(&self) -> &Checkpoint {
+        &self.sum
+    }
+
+    fn answered(&mut self, outcome: SubmitOutcome) {
+        match outcome {
+            SubmitOutcome::Accepted(number) | SubmitOutcome::AcceptedWithoutEcho(number) => {
+                self.numbered(number);
+            }
+            SubmitOutcome::Rejected(_) | SubmitOutcome::NotSent(_) | SubmitOutcome::Unknown(_) => {}
+        }
+    }
+
+    fn numbered(&mut self, number: OrderId) {
+        self.sum.number_max = self.sum.number_max.max(number.0);
+    }
+}

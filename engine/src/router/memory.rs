@@ -1,0 +1,364 @@
+//! What the router knows from the journal alone: own orders, and what was booked of strangers'.
+//!
+//! One folding serves every reader: a start replays records into it, the journal's thread keeps one for checkpoints,
+//! and the live router folds ended orders away by the same rule at the same records.
+
+use super::entry::{Entry, Moved};
+use super::tombstones::Tombstones;
+use super::unknowns::DAY_MS;
+use crate::answer::{OwnTrade, SubmitOutcome, UnknownCause};
+use crate::fills::FillBook;
+use crate::ids::{BootTag, ClientId, OrderId};
+use crate::order::{OrderState, OrderView};
+use crate::record::Record;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Age from which an ended order may be folded away, milliseconds.
+const ENDED_KEPT_MS: i64 = 48 * 3_600_000;
+/// Ended orders kept one by one; beyond it the oldest fold before their age.
+const ENDED_KEPT_MAX: usize = 10_000;
+/// Least time between two records of a look, milliseconds: what a start has to read again of the trades.
+const LOOKS_APART_MS: i64 = 600_000;
+/// How far the stamps that stream and lists give to one trade may be apart, milliseconds.
+const STAMPS_APART_MS: i64 = 60_000;
+
+/// Orders of a day that are counted as unknown; beyond it the budget is spent anyway.
+const DAY_LOG_MAX: usize = 1_000;
+/// Starts whose random part is remembered; beyond it the oldest is forgotten, and an order of it that turns up is
+/// taken for one of a lost journal: both are kills.
+const BOOTS_MAX: usize = 10_000;
+
+/// How much of the past stays verbatim. There is one setting, the default; simulations live in shorter time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Age from which an ended order may be folded away, milliseconds.
+    pub ended_ms: i64,
+    /// Ended orders kept one by one.
+    pub ended_max: usize,
+    /// Least time between two records of a look, milliseconds.
+    pub looks_apart_ms: i64,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            ended_ms: ENDED_KEPT_MS,
+            ended_max: ENDED_KEPT_MAX,
+            looks_apart_ms: LOOKS_APART_MS,
+        }
+    }
+}
+
+/// A look at the account that was whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Look {
+    pub(crate) asked_at: Timestamp,
+    /// Every trade dated before has been listed and booked; on the exchange's clock.
+    pub(crate) trades_before: Timestamp,
+}
+
+/// What the records say about orders. As large as the living orders, [`Keep`] and the limits of strangers and runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
+pub struct Memory {
+    #[serde(serialize_with = "values")]
+    pub(super) entries: BTreeMap<ClientId, Entry>,
+    #[serde(skip)]
+    pub(super) living: BTreeSet<ClientId>,
+    #[serde(skip)]
+    pub(super) by_id: BTreeMap<OrderId, ClientId>,
+    /// Orders of which rows show more as filled than was booked.
+    #[serde(skip)]
+    pub(super) pending: BTreeSet<ClientId>,
+    /// The random part of each start that sent an order.
+    pub(super) boots: BTreeMap<u32, BootTag>,
+    /// Start and sequence of the latest order that is written down.
+    pub(super) head: (u32, u64),
+    /// Orders that became unknown within a day, and when.
+    pub(super) unknown_day: BTreeMap<ClientId, Timestamp>,
+    /// The journal ends in a start without a stop.
+    pub(super) was_unclean: bool,
+    pub(super) foreign: BTreeMap<OrderId, FillBook>,
+    pub(super) tombstones: Tombstones,
+    /// When the books were opened; strangers' trades before are part of the opening.
+    pub(super) opened_at: Option<Timestamp>,
+    /// The last look on record.
+    pub(super) look: Option<Look>,
+}
+
+/// The same as it is written: indexes are made anew.
+#[derive(Deserialize)]
+struct Written {
+    entries: Vec<Entry>,
+    boots: BTreeMap<u32, BootTag>,
+    head: (u32, u64),
+    unknown_day: BTreeMap<ClientId, Timestamp>,
+    was_unclean: bool,
+    foreign: BTreeMap<OrderId, FillBook>,
+    tombstones: Tombstones,
+    opened_at: Option<Timestamp>,
+    look: Option<Look>,
+}
+
+fn values<S: Serializer>(
+    entries: &BTreeMap<ClientId, Entry>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(entries.values())
+}
+
+impl From<Written> for Memory {
+    fn from(written: Written) -> Self {
+        let mut memory = Self {
+            boots: written.boots,
+            head: written.head,
+            unknown_day: written.unknown_day,
+            was_unclean: written.was_unclean,
+            foreign: written.foreign,
+            tombstones: written.tombstones,
+            opened_at: written.opened_at,
+            look: written.look,
+            ..Self::default()
+        };
+        for entry in written.entries {
+            let id = entry.view.client_id();
+            memory.entries.insert(id, entry);
+            memory.index(id);
+        }
+        memory
+    }
+}
+
+impl Memory {
+    /// Takes in a durable record; the same folding as live, without effects.
+    pub(crate) fn take(&mut self, record: &Record, keep: &Keep) {
+        match record {
+            Record::Sending { order, stamp_max } => {
+                let at = order.intent.at;
+                self.insert(Entry::new(*order, *stamp_max, at));
+                self.with(order.client_id, |entry| {
+                    entry.become_state(OrderState::Sending, at);
+                });
+            }
+            Record::Outcome {
+                client_id,
+                outcome,
+                at,
+            } => {
+                self.with(*client_id, |entry| {
+                    entry.on_outcome(*outcome, *at);
+                });
+                if matches!(outcome, SubmitOutcome::Unknown(_)) {
+                    self.note_unknown(*client_id, *at);
+                }
+            }
+            Record::Adopted {
+                client_id,
+                order_id,
+                at,
+            } => {
+                self.with(*client_id, |entry| {
+                    entry.exists(*order_id, *at);
+                });
+            }
+            Record::CancelAsked { client_id, .. } => {
+                self.with(*client_id, |entry| {
+                    entry.view.cancel_asked = entry.is_living()
+                });
+            }
+            Record::Fill(trade) => self.fill(trade),
+            Record::Ended {
+                client_id,
+                state,
+                at,
+            } => {
+                self.with(*client_id, |entry| {
+                    entry.become_state(*state, *at);
+                    // Its last fill has ended it already, at the trade's stamp.
+                    entry.view.since = *at;
+                });
+            }
+            Record::Resolved {
+                client_id,
+                resolution,
+                at,
+                ..
+            } => self.replay_resolved(*client_id, *resolution, *at),
+            Record::Opening { at, .. } => self.opened(*at),
+            Record::Boot { at, .. } => {
+                self.was_unclean = true;
+                self.interrupt(*at);
+            }
+            Record::Stop { .. } => self.was_unclean = false,
+            Record::Looked {
+                asked_at,
+                trades_before,
+            } => self.looked(
+                Look {
+                    asked_at: *asked_at,
+                    trades_before: *trades_before,
+                },
+                keep,
+            ),
+            Record::Restored { .. }
+            | Record::Decided(_)
+            | Record::Transfer { .. }
+            | Record::Adjustment { .. }
+            | Record::Audit { .. }
+            | Record::DayStart { .. }
+            | Record::SafeMode { .. } => {}
+        }
+    }
+
+    fn fill(&mut self, trade: &OwnTrade) {
+        let own = self.owner_of(trade.order_id, trade.client_id);
+        match own.filter(|id| !self.is_second(*id, trade.order_id)) {
+            Some(id) => self.with(id, |entry| entry.was_traded(trade, trade.at)),
+            None => self
+                .foreign
+                .entry(trade.order_id)
+                .or_default()
+                .was_booked(trade),
+        }
+    }
+
+    /// Whether an own order is known under another number than this.
+    pub(super) fn is_second(&self, id: ClientId, order_id: OrderId) -> bool {
+        let entry = self.entries.get(&id);
+        entry.is_some_and(|entry| entry.has_other_number(order_id))
+    }
+
+    /// A process begins: what the one before it was sending has an unknown fate.
+    pub(super) fn interrupt(&mut self, at: Timestamp) {
+        let living: Vec<ClientId> = self.living.iter().copied().collect();
+        for id in living {
+            let mut moved = Moved::No;
+            self.with(id, |entry| moved = entry.unknown(UnknownCause::Restart, at));
+            if moved == Moved::Yes {
+                self.note_unknown(id, at);
+            }
+        }
+    }
+
+    /// Counts an order that became unknown; each counts once, over restarts too.
+    pub(super) fn note_unknown(&mut self, id: ClientId, since: Timestamp) {
+        let day = &mut self.unknown_day;
+        day.retain(|_, at| since.ms_since(*at) < DAY_MS);
+        if day.len() < DAY_LOG_MAX {
+            day.entry(id).or_insert(since);
+        }
+    }
+
+    /// The ledger was opened with the balances of this moment; the first opening counts.
+    pub(super) fn opened(&mut self, at: Timestamp) {
+        self.opened_at = self.opened_at.or(Some(at));
+    }
+
+    /// Returns every own order that has not ended.
+    pub fn living(&self) -> impl Iterator<Item = &OrderView> {
+        self.living_entries().map(|entry| &entry.view)
+    }
+
+    pub(super) fn living_entries(&self) -> impl Iterator<Item = &Entry> {
+        self.living.iter().filter_map(|id| self.entries.get(id))
+    }
+
+    /// Returns how many ended orders are kept one by one.
+    pub fn ended_count(&self) -> usize {
+        self.entries.len() - self.living.len()
+    }
+
+    /// Returns from when on trades are to be listed again; `None` before the books were opened.
+    pub fn trades_from(&self) -> Option<Timestamp> {
+        self.look.map(|look| look.trades_before).max(self.opened_at)
+    }
+
+    // ---- the tables ----
+
+    pub(super) fn insert(&mut self, entry: Entry) {
+        let id = entry.view.client_id();
+        self.boots.insert(id.epoch(), id.boot());
+        if self.boots.len() > BOOTS_MAX {
+            self.boots.pop_first();
+        }
+        self.head = self.head.max((id.epoch(), id.seq()));
+        self.entries.insert(id, entry);
+        self.living.insert(id);
+    }
+
+    pub(super) fn with(&mut self, id: ClientId, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            change(entry);
+        }
+        self.index(id);
+    }
+
+    pub(super) fn index(&mut self, id: ClientId) {
+        let Some(entry) = self.entries.get(&id) else {
+            return;
+        };
+        if let Some(order_id) = entry.view.order_id {
+            self.by_id.insert(order_id, id);
+        }
+        if entry.is_living() {
+            self.living.insert(id);
+        } else {
+            self.living.remove(&id);
+        }
+        if entry.pending_since.is_some() {
+            self.pending.insert(id);
+        } else {
+            self.pending.remove(&id);
+        }
+    }
+
+    /// Finds the own order by number or by client id; price and size never identify an order (D36).
+    pub(super) fn owner_of(
+        &self,
+        order_id: OrderId,
+        client_id: Option<ClientId>,
+    ) -> Option<ClientId> {
+        let by_id = self.by_id.get(&order_id).copied();
+        by_id.or_else(|| client_id.filter(|id| self.entries.contains_key(id)))
+    }
+
+    // ---- folding ----
+
+    /// Takes note of a whole look: ended orders that are old enough fold, and strangers' trades that cannot be listed
+    /// again are forgotten.
+    pub(super) fn looked(&mut self, look: Look, keep: &Keep) {
+        let earlier = self.look.replace(look);
+        let settled_before = look.trades_before.plus_ms(-STAMPS_APART_MS);
+        let is_settled = |fills: &FillBook| fills.newest().is_none_or(|at| at < settled_before);
+        self.foreign.retain(|_, fills| !is_settled(fills));
+        let Some(earlier) = earlier else { return };
+        let mut ended: Vec<(Timestamp, ClientId)> = (self.entries.values())
+            .filter(|entry| !entry.is_living())
+            .map(|entry| (entry.view.since, entry.view.client_id()))
+            .collect();
+        ended.sort_unstable();
+        let surplus = ended.len().saturating_sub(keep.ended_max);
+        let old = look.asked_at.plus_ms(-keep.ended_ms);
+        let is_due = |n: usize, at: Timestamp| (at <= old || n < surplus) && at < earlier.asked_at;
+        let due = ended.into_iter().enumerate();
+        for (_, (_, id)) in due.filter(|(n, (at, _))| is_due(*n, *at)) {
+            self.fold(id, is_settled);
+        }
+    }
+
+    /// Folds one ended order, unless a trade of it might still be listed again: then its fills are needed.
+    fn fold(&mut self, id: ClientId, is_settled: impl Fn(&FillBook) -> bool) {
+        let entry = self.entries.get(&id);
+        let Some(entry) = entry.filter(|entry| is_settled(&entry.fills)) else {
+            return;
+        };
+        let number = entry.view.order_id;
+        self.tombstones.add(id, number);
+        self.entries.remove(&id);
+        if let Some(number) = number {
+            self.by_id.remove(&number);
+        }
+    }
+}

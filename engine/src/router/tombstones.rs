@@ -1,0 +1,170 @@
+//! Ended orders that are no longer kept one by one: runs of client ids, every one of which has ended.
+//!
+//! A run is the first id, the last sequence number and the range of the exchange's numbers: a few bytes for any number
+//! of orders. It cannot say what an order filled, only that it is ours and done, and whether a number can be its own.
+
+use crate::ids::{ClientId, OrderId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Runs that are remembered. Each start makes one, and each id between two ended ones that never ended splits one;
+/// beyond it the oldest is forgotten, and what is reported of it counts as a lost journal: the kill switch.
+const RUNS_MAX: usize = 10_000;
+
+/// Ended orders with consecutive sequence numbers of one start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Run {
+    first: ClientId,
+    last: u64,
+    /// Lowest and highest number the exchange gave to one of them; `None` if none of them ever existed.
+    numbers: Option<(OrderId, OrderId)>,
+}
+
+impl Run {
+    fn absorb(&mut self, later: &Self) {
+        self.last = later.last;
+        let both = self.numbers.into_iter().chain(later.numbers);
+        self.numbers = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    }
+
+    fn is_followed_by(&self, id: ClientId) -> bool {
+        self.first.is_of_start(id) && self.last.checked_add(1) == Some(id.seq())
+    }
+}
+
+/// Every folded order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Run>", into = "Vec<Run>")]
+pub(crate) struct Tombstones {
+    /// By first id; runs never touch: neighbours become one.
+    runs: BTreeMap<ClientId, Run>,
+}
+
+impl Tombstones {
+    /// Folds an ended order away.
+    pub(crate) fn add(&mut self, id: ClientId, number: Option<OrderId>) {
+        if self.holds(id) {
+            return;
+        }
+        let mut run = Run {
+            first: id,
+            last: id.seq(),
+            numbers: number.map(|number| (number, number)),
+        };
+        let next = self.runs.range(id..).next().map(|(_, next)| *next);
+        if let Some(next) = next.filter(|next| run.is_followed_by(next.first)) {
+            self.runs.remove(&next.first);
+            run.absorb(&next);
+        }
+        match self.runs.range_mut(..id).next_back() {
+            Some((_, before)) if before.is_followed_by(id) => before.absorb(&run),
+            Some(_) | None => {
+                self.runs.insert(id, run);
+            }
+        }
+        if self.runs.len() > RUNS_MAX {
+            self.runs.pop_first();
+        }
+    }
+
+    /// Returns whether an order was folded away.
+    pub(crate) fn holds(&self, id: ClientId) -> bool {
+        self.run_of(id).is_some()
+    }
+
+    /// Returns whether the exchange's number can be that of the folded order: the exchange counts upwards, so an
+    /// order that was placed later under the same client id has a number above every number of the run.
+    pub(crate) fn fits(&self, id: ClientId, number: OrderId) -> bool {
+        let numbers = self.run_of(id).and_then(|run| run.numbers);
+        numbers.is_some_and(|(low, high)| low <= number && number <= high)
+    }
+
+    fn run_of(&self, id: ClientId) -> Option<&Run> {
+        let (_, run) = self.runs.range(..=id).next_back()?;
+        (run.first.is_of_start(id) && id.seq() <= run.last).then_some(run)
+    }
+}
+
+impl From<Vec<Run>> for Tombstones {
+    fn from(runs: Vec<Run>) -> Self {
+        Self {
+            runs: runs.into_iter().map(|run| (run.first, run)).collect(),
+        }
+    }
+}
+
+impl From<Tombstones> for Vec<Run> {
+    fn from(tombstones: Tombstones) -> Self {
+        tombstones.runs.into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{AccountTag, BootTag};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn id(epoch: u32, seq: u64) -> ClientId {
+        let boot = BootTag::from_entropy(u64::from(epoch));
+        ClientId::new(AccountTag::from_entropy(1), epoch, boot, seq)
+    }
+
+    fn folded(ids: &[(u32, u64)]) -> Tombstones {
+        let mut tombstones = Tombstones::default();
+        for (epoch, seq) in ids {
+            let number = i64::try_from(*seq).expect("small");
+            tombstones.add(id(*epoch, *seq), Some(OrderId(number * 10)));
+        }
+        tombstones
+    }
+
+    fn check(ids: &[(u32, u64)], runs: usize) {
+        assert_eq!(folded(ids).runs.len(), runs, "{ids:?}");
+    }
+
+    #[test]
+    fn consecutive_orders_of_one_start_become_one_run_in_any_order() {
+        check(&[(1, 1), (1, 2), (1, 3)], 1);
+        check(&[(1, 3), (1, 1), (1, 2)], 1);
+        check(&[(1, 1), (1, 3)], 2);
+        check(&[(1, 1), (2, 2)], 2);
+        check(&[(1, 1), (1, 1)], 1);
+    }
+
+    #[test]
+    fn a_number_outside_of_the_run_is_another_order() {
+        let mut tombstones = folded(&[(1, 2), (1, 4), (1, 3)]);
+        assert!(tombstones.fits(id(1, 3), OrderId(20)));
+        assert!(!tombstones.fits(id(1, 3), OrderId(41)));
+        assert!(!tombstones.fits(id(1, 5), OrderId(30)));
+        tombstones.add(id(2, 1), None);
+        assert!(!tombstones.fits(id(2, 1), OrderId(30)), "it never existed");
+    }
+
+    #[test]
+    fn at_the_limit_the_oldest_run_is_forgotten() {
+        let mut tombstones = Tombstones::default();
+        for seq in 0..=RUNS_MAX as u64 {
+            tombstones.add(id(1, seq * 2), None);
+        }
+        assert_eq!(tombstones.runs.len(), RUNS_MAX);
+        assert!(!tombstones.holds(id(1, 0)) && tombstones.holds(id(1, 2)));
+    }
+
+    proptest! {
+        #[test]
+        fn runs_hold_exactly_what_was_folded(ids in proptest::collection::vec((1u32..3, 0u64..40), 0..80)) {
+            let tombstones = folded(&ids);
+            let model: BTreeSet<(u32, u64)> = ids.into_iter().collect();
+            for epoch in 1..3 {
+                for seq in 0..41 {
+                    prop_assert_eq!(tombstones.holds(id(epoch, seq)), model.contains(&(epoch, seq)));
+                }
+            }
+            let text = serde_json::to_string(&tombstones).expect("it can be written");
+            prop_assert_eq!(serde_json::from_str::<Tombstones>(&text).expect("it reads back"), tombstones);
+        }
+    }
+}
