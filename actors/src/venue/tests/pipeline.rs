@@ -309,13 +309,19 @@ fn after_a_crash_a_resting_order_ends_by_its_row_and_trading_goes_on() {
 #[test]
 fn after_a_crash_an_unanswered_order_is_proven_absent() {
     let mut life = Life::begin(1, START, Vec::new());
+    // The order that rests is the witness of the other's absence.
     life.want(101, 15);
-    let unanswered = |record: &Record| matches!(record, Record::Outcome { .. });
+    life.advance(2_000);
+    life.want(99, 5);
+    let id = life.last().client_id();
+    let unanswered =
+        |record: &Record| matches!(record, Record::Outcome { client_id, .. } if *client_id == id);
     let cut = life.records.iter().position(unanswered);
     life.records.truncate(cut.expect("an outcome was written"));
     let mut again = Life::begin(2, life.now.plus_ms(500), life.records);
     again.advance(60_000);
-    assert_eq!(again.last().state, OrderState::Absent);
+    let state = again.desk.router().order(id).map(|view| view.state);
+    assert_eq!(state, Some(OrderState::Absent));
     assert_eq!(again.voices, vec![], "the freeze is over");
     assert!(again.is_balanced());
 }
