@@ -81,11 +81,12 @@ fn lock_holds_with_private_tmp() {
     command.env("TMPDIR", &tmp[0]);
     let mut first = Bot::start(command);
     first.plane();
-    for place in [&place, &other] {
+    for (place, why) in [(&place, "is in use by"), (&other, "uses the API key")] {
         let mut command = place.run_command(&[]);
         command.env("TMPDIR", &tmp[1]);
         let refused = run(command, START);
         assert_eq!(refused.code, Some(7), "{refused:?}");
+        assert!(refused.stderr.contains(why), "{refused:?}");
     }
     first.signal(Signal::TERM);
     assert_eq!(first.finish(STOP).code, Some(0));

@@ -277,3 +277,26 @@ fn shown_mode_is_the_applied_mode() {
     bench.play(&["sell BTCTRY 0.1 @ 1001", "mode"]);
     assert_eq!(bench.verdicts, ["mode_block:kill_switch", "KILL_SWITCH"]);
 }
+
+#[test]
+fn x_19_no_quiet_or_halted_pair_kills() {
+    check(
+        as_set,
+        &[
+            "halted BTCTRY",
+            "age 3600000",
+            "distrust BTCTRY",
+            "distrust ETHTRY",
+            "mode",
+            "age 86400000",
+            "mode",
+            "book ETHTRY 99.9 100.1",
+            "mode",
+            "rules BTCTRY",
+            "book BTCTRY 999 1001",
+            "balances TRY=10000 BTC=1",
+            "buy BTCTRY 0.1 @ 1000",
+        ],
+        &["OBSERVE_ONLY", "OBSERVE_ONLY", "NORMAL", "ok"],
+    );
+}
