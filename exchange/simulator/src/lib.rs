@@ -11,8 +11,7 @@
     clippy::float_arithmetic
 )]
 
-mod clock;
-
+pub mod clock;
 pub mod decimals;
 pub mod exchange;
 pub mod fees;

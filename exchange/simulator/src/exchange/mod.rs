@@ -4,6 +4,7 @@
 //! (C-67). Nothing here knows HTTP, WebSocket or JSON: `venue` puts those around it.
 
 mod agenda;
+mod churn;
 mod entry;
 mod events;
 mod execute;

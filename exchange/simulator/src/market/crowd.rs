@@ -186,7 +186,7 @@ impl Crowd {
                 }
                 acts.push(withdrawal(side, price, order));
             }
-            let qty = sized(pair, price, LEVEL_PERCENT, dice);
+            let qty = level_size(pair, price, dice);
             acts.push(CrowdAct::Rest { side, price, qty });
         }
     }
@@ -210,6 +210,11 @@ fn shift(price: Price, side: Side, units: i64) -> Price {
 fn withdrawal(side: Side, price: Price, order: &Resting) -> CrowdAct {
     let id = order.id;
     CrowdAct::Withdraw { side, price, id }
+}
+
+/// Draws the size of a maker's level.
+pub(crate) fn level_size(pair: &Pair, price: Price, dice: &mut Dice) -> Qty {
+    sized(pair, price, LEVEL_PERCENT, dice)
 }
 
 fn sized(pair: &Pair, price: Price, percent: (i64, i64), dice: &mut Dice) -> Qty {

@@ -92,6 +92,15 @@ impl Default for VenueOptions {
     }
 }
 
+/// What went to the sockets since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Connections that were opened.
+    pub connections: u64,
+    /// Text frames that sockets have taken; what waits in an outbox is not among them.
+    pub frames: u64,
+}
+
 /// Why a handshake was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HandshakeRefused {
@@ -158,6 +167,28 @@ impl Venue {
     /// Returns how many connections are open.
     pub fn connections(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// Returns how much went to the sockets.
+    pub fn traffic(&self) -> Traffic {
+        self.sessions.traffic()
+    }
+
+    /// Changes the size of a deep level so many times, pair by pair, each with a difference of its own (432): load
+    /// for a reader, without a change of the best prices. Returns how many differences there were.
+    pub fn churn(&mut self, pairs: &[PairIndex], times: u64) -> u64 {
+        let mut published = 0;
+        for pair in pairs
+            .iter()
+            .cycle()
+            .take(usize::try_from(times).unwrap_or(usize::MAX))
+        {
+            for event in self.exchange.churn(*pair) {
+                published += u64::from(matches!(event, Event::BookDiff { .. }));
+                self.deliver(&event);
+            }
+        }
+        published
     }
 
     /// Lets time pass up to `now`; what happened waits in the connections' outboxes.

@@ -74,6 +74,7 @@ pub(super) struct Connection {
 pub(super) struct Sessions {
     connections: BTreeMap<ConnectionId, Connection>,
     opened: u64,
+    taken: u64,
 }
 
 impl Connection {
@@ -187,6 +188,13 @@ impl Sessions {
             .filter(move |connection| connection.account == Some(account))
     }
 
+    pub(super) fn traffic(&self) -> super::Traffic {
+        super::Traffic {
+            connections: self.opened,
+            frames: self.taken,
+        }
+    }
+
     pub(super) fn cut_reason(&self, id: ConnectionId) -> Option<Cut> {
         self.connections.get(&id)?.cut
     }
@@ -197,6 +205,7 @@ impl Sessions {
         let next = connection.outbox.pop_front()?;
         if let Outgoing::Text(text) = &next {
             connection.bytes -= text.len();
+            self.taken += 1;
         }
         Some(next)
     }

@@ -1,0 +1,175 @@
+//! A directory as an operator would set it up, armed against the simulated exchange of a run.
+
+use engine::time::Timestamp;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Name of the strategy file.
+const CONFIG: &str = "bot.toml";
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// Three pairs, quotes near the market; the requests stay inside the exchange's quotas.
+const STRATEGY: &str = r#"
+[market]
+symbols = ["BTCTRY", "ETHTRY", "SOLTRY"]
+
+[strategy]
+strategies = ["market_maker"]
+decision_min_interval_ms = 250
+cycle_interval_ms = 1000
+sample_period_ms = 250
+intent_notional_try = "2000"
+ttl_seconds = 30
+min_profit_bps = 2
+fee_bps_maker = 6
+fee_bps_taker = 11
+slippage_bps_buffer = 2
+
+[strategy.market_maker]
+half_spread_bps = 8
+vol_multiplier_bps = 0
+order_try = "2000"
+inventory_target_try = "8000"
+inventory_limit_try = "20000"
+requote_bps = 4
+min_quote_life_ms = 1000
+samples_min = 4
+
+[risk]
+cooldown_seconds = 0
+
+[orders]
+reconcile_interval_seconds = 5
+shutdown_deadline_seconds = 90
+"#;
+
+/// The arming flags, the key pair's facts and every limit that live trading asks for.
+const ENVIRONMENT: &str = "\
+DRY_RUN=false
+KILL_SWITCH=false
+SAFE_MODE=false
+LIVE_TRADING=true
+LIVE_TRADING_ACK=I_UNDERSTAND
+PROCESS_ROLE=LIVE
+BTCTURK_API_KEY_FILE=secrets/btcturk_api_key
+BTCTURK_API_SECRET_FILE=secrets/btcturk_api_secret
+BTCTURK_SECRET_MAX_AGE_DAYS=90
+BTCTURK_API_SCOPES=read,trade
+OBSERVABILITY_PROMETHEUS_PORT=0
+LOG_FORMAT=json
+MAX_ORDER_NOTIONAL_TRY=5000
+MAX_NOTIONAL_TRY_PER_MINUTE=1000000
+MAX_ORDERS_PER_MINUTE=120
+MAX_OPEN_ORDERS=10
+MAX_OPEN_ORDERS_PER_SYMBOL=4
+MAX_POSITION_NOTIONAL_TRY=50000
+MAX_GROSS_EXPOSURE_TRY=150000
+MAX_DAILY_LOSS_TRY=100000
+MAX_DRAWDOWN_BPS=3000
+PRICE_COLLAR_BPS=100
+MAX_SPREAD_BPS=200
+TRY_CASH_TARGET=300
+";
+
+/// How to reach the exchange.
+pub struct Access {
+    /// REST base.
+    pub rest_url: String,
+    /// Stream.
+    pub ws_url: String,
+    /// Public key of the pair.
+    pub key: String,
+    /// Its secret; an example of the exchange's documents, no secret of anybody.
+    pub secret: &'static str,
+}
+
+/// The directory.
+pub struct Place {
+    dir: PathBuf,
+    binary: PathBuf,
+}
+
+impl Place {
+    /// Makes the directory: `init --live`, then the operator's part.
+    ///
+    /// # Errors
+    /// A directory that cannot be written, or an `init` that fails: text for people.
+    pub fn make(
+        dir: PathBuf,
+        binary: PathBuf,
+        access: &Access,
+        now: Timestamp,
+    ) -> Result<Self, String> {
+        let place = Self { dir, binary };
+        let failed = |error: io::Error| format!("{}: {error}", place.dir.display());
+        fs::create_dir_all(&place.dir).map_err(failed)?;
+        place.init()?;
+        let secret = access.secret.to_owned();
+        for (name, text, mode) in [
+            (CONFIG, STRATEGY.to_owned(), 0o644),
+            ("secrets/btcturk_api_key", access.key.clone(), 0o400),
+            ("secrets/btcturk_api_secret", secret, 0o400),
+            (".env.live", environment(access, now), 0o600),
+        ] {
+            place.write(name, &text, mode).map_err(failed)?;
+        }
+        Ok(place)
+    }
+
+    fn init(&self) -> Result<(), String> {
+        let ended = self.command(&["init", "--live"]).output();
+        let ended =
+            ended.map_err(|error| format!("--binary {}: {error}", self.binary.display()))?;
+        if ended.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&ended.stderr);
+        Err(format!("init --live: {}: {said}", ended.status))
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .args(args)
+            .current_dir(&self.dir)
+            .env_clear()
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Returns `run` as the operator starts it.
+    pub fn run_command(&self) -> Command {
+        self.command(&["run", "--config", CONFIG])
+    }
+
+    /// Returns the directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn write(&self, name: &str, text: &str, mode: u32) -> io::Result<()> {
+        let path = self.dir.join(name);
+        // `init` may have left a template that cannot be written to.
+        if path.exists() {
+            fs::remove_file(&path)?;
+        }
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create_new(true).mode(mode);
+        options.open(&path)?.write_all(text.as_bytes())
+    }
+}
+
+fn environment(access: &Access, now: Timestamp) -> String {
+    let yesterday = jiff::Timestamp::from_millisecond(now.plus_ms(-DAY_MS).ms());
+    let day = yesterday.expect("a time of today").strftime("%Y-%m-%d");
+    let Access {
+        rest_url, ws_url, ..
+    } = access;
+    format!(
+        "{ENVIRONMENT}BTCTURK_SECRET_ROTATED_AT={day}\nBTCTURK_BASE_URL={rest_url}\nBTCTURK_WS_URL={ws_url}\n"
+    )
+}
