@@ -3,6 +3,8 @@
 //! One writer: a record is never durable before an earlier one. A crash keeps the durable part and any prefix of the
 //! rest, because a commit may have ended without anybody having heard of it.
 
+use crate::life::{KEEP, quote};
+use engine::checkpoint::{Checkpoint, Fold};
 use engine::dice::Dice;
 use engine::ids::ClientId;
 use engine::record::Record;
@@ -21,6 +23,8 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     durable: Vec<Record>,
+    /// What a prefix of them adds up to, and its length: starts read it in place of the prefix.
+    checkpoint: Option<(usize, Checkpoint)>,
     pending: VecDeque<Pending>,
 }
 
@@ -67,6 +71,27 @@ impl Journal {
                 .extend(self.pending.pop_front().map(|p| p.record));
         }
         self.pending.clear();
+        self.compact();
+    }
+
+    /// Writes a checkpoint of a drawn part of what is durable, and reads it back. It draws from the length alone, so
+    /// that the seeds tell the same stories with it and without.
+    fn compact(&mut self) {
+        let (from, sum) = match &self.checkpoint {
+            Some((from, sum)) => (*from, sum.clone()),
+            None => (0, Checkpoint::empty(quote())),
+        };
+        let length = self.durable.len();
+        let more = i64::try_from(length - from).unwrap_or(i64::MAX);
+        let drawn = Dice::new(length as u64).between(0, more);
+        let upto = from + usize::try_from(drawn).unwrap_or_default();
+        let mut fold = Fold::resume(sum, KEEP);
+        self.durable[from..upto]
+            .iter()
+            .for_each(|record| fold.take(record));
+        let text = serde_json::to_string(fold.sum()).expect("a checkpoint can be written");
+        let sum = serde_json::from_str(&text).expect("a checkpoint reads back");
+        self.checkpoint = Some((upto, sum));
     }
 
     /// Writes a record at once: a start writes its number before anything else happens.
@@ -79,7 +104,12 @@ impl Journal {
         !self.pending.is_empty()
     }
 
-    /// Returns what a start would read.
+    /// Returns the newest checkpoint, and how many records it covers.
+    pub(crate) fn checkpoint(&self) -> Option<&(usize, Checkpoint)> {
+        self.checkpoint.as_ref()
+    }
+
+    /// Returns every durable record; a start reads those behind the checkpoint.
     pub(crate) fn durable(&self) -> &[Record] {
         &self.durable
     }

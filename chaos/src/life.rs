@@ -36,7 +36,7 @@ const UNKNOWN_SETTLE_MS: i64 = 10_000;
 const TRADES_MARGIN_MS: i64 = 60_000;
 /// As live, but in the time of a run: a minute of ended orders stays verbatim, and every look is on record that is not
 /// at once behind another.
-const KEEP: Keep = Keep {
+pub(crate) const KEEP: Keep = Keep {
     ended_ms: 60_000,
     ended_max: 20,
     looks_apart_ms: 5_000,
@@ -110,12 +110,12 @@ impl Life {
 pub(crate) fn cores(
     plan: &Plan,
     rules: &[Instrument],
-    records: &[Record],
+    (records, checkpoint): (&[Record], Option<&(usize, Checkpoint)>),
     local: Timestamp,
     plant: Option<Plant>,
     dice: &mut Dice,
 ) -> Cores {
-    let past = folded(records, plant);
+    let past = folded(records, checkpoint, plant);
     let kinds: Vec<StrategyKind> = plan.desks.iter().map(|(_, kind)| *kind).collect();
     let owners: Vec<(Symbol, StrategyKind)> =
         rules.iter().map(|rules| rules.symbol).zip(kinds).collect();
@@ -174,16 +174,28 @@ const fn router_settings(tag: AccountTag) -> RouterSettings {
 
 /// The number of the start that comes next.
 pub(crate) fn epoch_next(records: &[Record]) -> u32 {
-    folded(records, None).epoch_next()
+    folded(records, None, None).epoch_next()
 }
 
 /// What a start reads of the journal.
-fn folded(records: &[Record], plant: Option<Plant>) -> Checkpoint {
+pub(crate) fn folded(
+    records: &[Record],
+    checkpoint: Option<&(usize, Checkpoint)>,
+    plant: Option<Plant>,
+) -> Checkpoint {
     let read = match plant {
         Some(Plant::RecoverySkipsTail) => records.len().saturating_sub(TAIL_SKIPPED),
         Some(_) | None => records.len(),
     };
-    Fold::of(quote(), KEEP, &records[..read]).sum().clone()
+    let (from, sum) = match checkpoint {
+        Some((from, sum)) if *from <= read => (*from, sum.clone()),
+        Some(_) | None => (0, Checkpoint::empty(quote())),
+    };
+    let mut fold = Fold::resume(sum, KEEP);
+    records[from..read]
+        .iter()
+        .for_each(|record| fold.take(record));
+    fold.sum().clone()
 }
 
 /// What the router takes over.

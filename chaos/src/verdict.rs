@@ -3,6 +3,7 @@
 //! Safety is judged while faults last; liveness only after they have ended. A rightly killed system need not trade
 //! again, but it must know every order and every unit of money all the same.
 
+use crate::life::folded;
 use crate::life::{EXPOSURE_MAX, OPEN_ORDERS_MAX};
 use crate::world::World;
 use engine::book::BookView;
@@ -247,6 +248,11 @@ impl World {
         if let Err(fault) = ledger.check() {
             wrong.push(("ledger_balances", format!("{fault:?}")));
         }
+        let records = self.journal.durable();
+        let resumed = folded(records, self.journal.checkpoint(), None);
+        if resumed != folded(records, None, None) {
+            wrong.push(("checkpoint_agrees", "with all records".to_owned()));
+        }
         let mut out = engine::core::Outbox::default();
         replayed.router.recovered(self.now, &mut out);
         let mine = self
@@ -272,7 +278,7 @@ impl World {
         crate::life::cores(
             &self.plan,
             &self.rules,
-            self.journal.durable(),
+            (self.journal.durable(), None),
             self.now,
             None,
             &mut dice,

@@ -518,7 +518,7 @@ impl World {
         let epoch = life::epoch_next(self.journal.durable());
         self.trace
             .note(self.now, format_args!("start {epoch} skew {skew_ms}"));
-        let records = self.journal.durable();
+        let records = (self.journal.durable(), self.journal.checkpoint());
         let cores = life::cores(
             &self.plan,
             &self.rules,
