@@ -26,11 +26,10 @@ use crate::redact::Filter;
 use crate::secrets;
 use crate::signals::Signals;
 use crate::status::{Identity, Status};
-use crate::store::{self, Header, Store, StoreError, Venue};
+use crate::store::{self, Entry, Header, Store, StoreError, Venue};
 use config::arming::{self, Armed, Assessment};
 use config::load::Loaded;
 use config::settings::{Exporter, Format, Role};
-use engine::checkpoint::Fold;
 use engine::ids::AccountTag;
 use engine::mode::Mode;
 use engine::time::Timestamp;
@@ -125,7 +124,7 @@ async fn trade(
         args,
         &format!("status http://{address}/status   metrics http://{address}/metrics\n"),
     );
-    if place.past.sum().restored_at().is_some() {
+    if state::facts::restored(&place.history).is_some() {
         say(args, &format!("{}\n", state::restore::PENDING));
     }
     log_start(&loaded, &assessment);
@@ -153,7 +152,7 @@ async fn trade(
         keys,
         owner,
         store: place.store,
-        past: place.past,
+        history: place.history,
         figures,
         status: Arc::clone(&status),
         identity: Identity {
@@ -221,7 +220,7 @@ fn install_logging(
 /// What a start holds on to: locks for as long as it lives, the journal, and the account's tag.
 struct Place {
     store: Store,
-    past: Fold,
+    history: Vec<Entry>,
     tag: AccountTag,
     /// Absent without a state directory.
     control: Option<Bound>,
@@ -252,17 +251,13 @@ impl Place {
         if venue == Venue::Dry && !dir.exists() {
             create_dry(&dir, now)?;
         }
-        let opened = Store::resume(&dir, venue).and_then(|(store, history)| {
-            let past = history.fold(params::account_quote())?;
-            Ok((store, past))
-        });
-        let (store, past) =
-            opened.map_err(|error| unusable_at(&dir.join(store::FILE_NAME), error))?;
+        let (store, history) = Store::open(&dir, venue)
+            .map_err(|error| unusable_at(&dir.join(store::FILE_NAME), error))?;
         let tag = AccountTag::parse(&store.header().account_tag)
             .map_err(|_| Failed::new(Exit::Store, "the journal's account tag is unreadable"))?;
         Ok(Self {
             store,
-            past,
+            history,
             tag,
             control: Some(control),
             _locks: (Some(dir_lock), account_lock),
@@ -276,7 +271,7 @@ impl Place {
             Store::in_memory(&Header::new(Venue::Demo, &tag.to_string(), now)).map_err(unusable)?;
         Ok(Self {
             store,
-            past: Fold::new(params::account_quote()),
+            history: Vec::new(),
             tag,
             control: None,
             _locks: (None, None),
