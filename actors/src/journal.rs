@@ -6,6 +6,7 @@
 
 use crate::clock::Clock;
 use crate::store::{Snapshot, Store, StoreError};
+use engine::checkpoint::Fold;
 use engine::record::Record;
 use engine::time::Timestamp;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -16,6 +17,12 @@ use std::time::Duration;
 
 /// Records that may wait for the disk; one more is an error that its caller handles (on the order path: KILL).
 pub const QUEUE_MAX: usize = 10_000;
+/// Records behind the newest checkpoint, at which the next one is written: what a start reads one by one.
+const TAIL_MAX: u64 = 10_000;
+/// Age of the newest checkpoint, or of the start, at which the next one is written, milliseconds.
+const CHECKPOINT_AGE_MS: i64 = 3_600_000;
+/// Fewer records behind the newest checkpoint than this are not worth one, whatever its age.
+const TAIL_MIN: u64 = 1_000;
 /// Records of one commit.
 pub const GROUP_MAX: usize = 100;
 
@@ -92,12 +99,13 @@ impl JournalThread {
 }
 
 impl Journal {
-    /// Starts the writer on a store that has been replayed. `on_event` runs on the writer's thread and must not block.
+    /// Starts the writer on a store, with what its records add up to. `on_event` runs on the writer's thread and must not block.
     ///
     /// # Errors
     /// `Io` if the system gives no thread.
     pub fn start(
         store: Store,
+        fold: Fold,
         clock: Clock,
         on_event: impl FnMut(JournalEvent) + Send + 'static,
     ) -> Result<(Self, JournalThread), StoreError> {
@@ -111,6 +119,8 @@ impl Journal {
         };
         let writer = Writer {
             store,
+            fold,
+            checkpoint_at: clock.now(),
             clock,
             shared: Arc::clone(&shared),
             on_event: Box::new(on_event),
@@ -215,6 +225,9 @@ fn refused(error: &TrySendError<Command>) -> AppendError {
 
 struct Writer {
     store: Store,
+    /// What every record that was written adds up to.
+    fold: Fold,
+    checkpoint_at: Timestamp,
     clock: Clock,
     shared: Arc<Shared>,
     on_event: Box<dyn FnMut(JournalEvent) + Send>,
@@ -248,7 +261,12 @@ impl Writer {
         }
         let began = self.clock.now();
         let records = group.len();
-        let seq = self.store.append(&group)?;
+        group.iter().for_each(|(_, record)| self.fold.take(record));
+        let is_due = self.is_checkpoint_due(began, records as u64);
+        let seq = (self.store).append_with(&group, is_due.then(|| self.fold.sum()))?;
+        if is_due {
+            self.checkpoint_at = began;
+        }
         self.shared.durable.store(seq, Ordering::SeqCst);
         self.shared.depth.fetch_sub(records, Ordering::SeqCst);
         let took_us = self.clock.now().0 - began.0;
@@ -258,6 +276,14 @@ impl Writer {
             took_us,
         });
         Ok(())
+    }
+}
+
+impl Writer {
+    fn is_checkpoint_due(&self, now: Timestamp, more: u64) -> bool {
+        let tail = self.store.tail_len() + more;
+        let is_late = now.ms_since(self.checkpoint_at) >= CHECKPOINT_AGE_MS;
+        tail >= TAIL_MAX || (is_late && tail >= TAIL_MIN)
     }
 }
 

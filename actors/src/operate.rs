@@ -27,7 +27,7 @@ use crate::secrets::{SecretsIn, SecretsPort};
 use crate::signals::{Event, Signal, Signals};
 use crate::status::Identity;
 use crate::stop::Stop;
-use crate::store::{Entry, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::system::{self, Links, Plan, Running};
 use crate::upkeep::Upkeep;
 use crate::venue::SimulatedReads;
@@ -36,6 +36,7 @@ use config::arming::Armed;
 use config::load::Loaded;
 use config::settings::Settings;
 use emergency::Emergency;
+use engine::checkpoint::Fold;
 use engine::feed::Access;
 use engine::ids::{AccountTag, Asset};
 use engine::mode::{Mode, ModeCode};
@@ -80,8 +81,8 @@ pub struct Setup {
     pub owner: Arc<GateOwner>,
     /// The journal.
     pub store: Store,
-    /// What it holds.
-    pub history: Vec<Entry>,
+    /// What it adds up to.
+    pub past: Fold,
     /// Figures, and what they are shown on.
     pub figures: Figures,
     /// The shared picture.
@@ -162,7 +163,7 @@ pub async fn operate(
     let mut parts = Parts::of(&setup);
     // Before any actor lives and may raise a flag: what one has raised, a start must not lower. The flag of the mode
     // stays up until the RiskGate lowers it.
-    parts.open(system::was_safe(&setup.history, setup.quote));
+    parts.open(setup.past.sum().money().safe_since().is_some());
     let mut running = parts.start(setup)?;
     let operator = Arc::new(parts.operator(&running));
     parts.upkeep(&running);
@@ -279,7 +280,7 @@ impl Parts {
             },
             policy_blocks: setup.policy_blocks,
             owner: setup.owner,
-            history: setup.history,
+            past: setup.past,
             // A dry run reads nothing private.
             access: if has_keys && !is_simulated {
                 Access::Private

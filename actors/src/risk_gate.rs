@@ -135,6 +135,7 @@ mod tests {
     use crate::shell::Shell;
     use crate::store::{Header, Store, Venue};
     use actix::{Actor, Context, Handler};
+    use engine::checkpoint::Fold;
     use engine::ids::{AccountTag, Asset, BootTag, ClientId};
     use engine::mode::{ModeCode, Scope};
     use engine::msg::RiskIn;
@@ -182,8 +183,13 @@ mod tests {
     async fn kill_cancels_all_own_orders_and_no_mode_blocks_a_cancel() {
         let header = Header::new(Venue::Demo, "abcd", START);
         let store = Store::in_memory(&header).expect("memory");
-        let (journal, _thread) =
-            Journal::start(store, Clock::manual(START), |_| ()).expect("a thread");
+        let (journal, _thread) = Journal::start(
+            store,
+            Fold::new(crate::params::account_quote()),
+            Clock::manual(START),
+            |_| (),
+        )
+        .expect("a thread");
         let (send, mut heard) = mpsc::unbounded_channel();
         let router = Link::default();
         router.publish(Ear(send).start().recipient());

@@ -17,7 +17,7 @@ use crate::observer::{Eyes, Figures, SharedStatus, Watcher};
 use crate::order_router::{self, OwnOrders, Waiting};
 use crate::reconciler::ReadPort;
 use crate::secrets::{SecretsIn, SecretsPort};
-use crate::store::{Entry, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::venue::VenueIn;
 use actix_rt::{Arbiter, ArbiterHandle};
 use config::load::Loaded;
@@ -31,7 +31,6 @@ use engine::mode::{Mode, ModeCode};
 use engine::msg::{BookIn, FeedIn, ReconcileIn, RiskIn, RouterIn, StrategyIn};
 use engine::record::Record;
 use engine::risk::Venue;
-use engine::router::Keep;
 use engine::supervisor::{ActorName, SupervisorIn};
 use stage::Stage;
 use std::collections::BTreeMap;
@@ -112,8 +111,8 @@ pub struct Plan {
     pub policy_blocks: Vec<&'static str>,
     /// The egress gate.
     pub owner: Arc<GateOwner>,
-    /// What the journal holds.
-    pub history: Vec<Entry>,
+    /// What the journal adds up to.
+    pub past: Fold,
     /// Whether the private stream is to be used.
     pub access: Access,
     /// The public and private stream.
@@ -170,12 +169,11 @@ where
     R: ReadPort,
 {
     let now = plan.clock.now();
-    let fold = folded(&plan.history, plan.quote);
-    let past = fold.sum();
+    let past = plan.past.sum();
     let waiting = Waiting::default();
     let (failed, journal_failed) = mpsc::channel(1);
     let on_event = journal_reports(&plan, waiting.clone(), failed);
-    let (journal, thread) = Journal::start(store, plan.clock.clone(), on_event)?;
+    let (journal, thread) = Journal::start(store, plan.past.clone(), plan.clock.clone(), on_event)?;
     let boot = Record::Boot {
         epoch: past.epoch_next(),
         at: now,
@@ -215,17 +213,6 @@ where
         guardians: stage.guardians,
         arbiters: vec![trade, rest],
     })
-}
-
-/// Adds up the records of a journal.
-fn folded(history: &[Entry], quote: Asset) -> Fold {
-    let records = history.iter().map(|entry| &entry.record);
-    Fold::of(quote, Keep::default(), records)
-}
-
-/// Returns whether a journal holds a safe mode that was never switched off.
-pub fn was_safe(history: &[Entry], quote: Asset) -> bool {
-    folded(history, quote).sum().money().safe_since().is_some()
 }
 
 /// What the journal's thread reports: durable orders to the router, a failed disk to everybody.

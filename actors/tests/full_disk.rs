@@ -42,7 +42,7 @@ fn journal(place: &Installation) -> Vec<Entry> {
     let dir = place.path().join("btcbot-data/live");
     let (store, entries) = Store::open(&dir, Venue::Live).expect("the journal opens again");
     store.close();
-    entries
+    entries.entries
 }
 
 fn posted(simulator: &Simulator) -> BTreeSet<String> {

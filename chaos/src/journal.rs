@@ -3,11 +3,13 @@
 //! One writer: a record is never durable before an earlier one. A crash keeps the durable part and any prefix of the
 //! rest, because a commit may have ended without anybody having heard of it.
 
+use crate::life::{KEEP, quote};
+use engine::checkpoint::{Checkpoint, Fold};
 use engine::dice::Dice;
 use engine::ids::ClientId;
 use engine::record::Record;
 use engine::time::Timestamp;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// A record on its way to the disk.
 #[derive(Debug)]
@@ -21,11 +23,9 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     durable: Vec<Record>,
+    /// What a prefix of them adds up to, and its length: starts read it in place of the prefix.
+    checkpoint: Option<(usize, Checkpoint)>,
     pending: VecDeque<Pending>,
-    /// Orders whose record is on disk, for a look-up that does not read it all.
-    sent: BTreeSet<ClientId>,
-    /// The disk takes no more until the next start.
-    is_full: bool,
 }
 
 impl Journal {
@@ -40,9 +40,6 @@ impl Journal {
             .pending
             .back()
             .map_or(ready_at, |last| last.ready_at.max(ready_at));
-        if self.is_full {
-            return ready_at;
-        }
         self.pending.push_back(Pending {
             ready_at,
             record,
@@ -56,7 +53,7 @@ impl Journal {
         let mut heard = Vec::new();
         while let Some(done) = self.pending.pop_front_if(|next| next.ready_at <= now) {
             heard.extend(done.waits);
-            self.write(done.record);
+            self.durable.push(done.record);
         }
         heard
     }
@@ -70,25 +67,35 @@ impl Journal {
             Survivors::Drawn => dice.between(0, most),
         };
         for _ in 0..kept {
-            if let Some(pending) = self.pending.pop_front() {
-                self.write(pending.record);
-            }
+            self.durable
+                .extend(self.pending.pop_front().map(|p| p.record));
         }
         self.pending.clear();
-        self.is_full = false;
+        self.compact();
     }
 
-    /// A commit fails, and with it everything that is not durable; a drawn prefix may have been written all the same.
-    pub(crate) fn fail(&mut self, dice: &mut Dice) {
-        self.crash(Survivors::Drawn, dice);
-        self.is_full = true;
+    /// Writes a checkpoint of a drawn part of what is durable, and reads it back. It draws from the length alone, so
+    /// that the seeds tell the same stories with it and without.
+    fn compact(&mut self) {
+        let (from, sum) = match &self.checkpoint {
+            Some((from, sum)) => (*from, sum.clone()),
+            None => (0, Checkpoint::empty(quote())),
+        };
+        let length = self.durable.len();
+        let more = i64::try_from(length - from).unwrap_or(i64::MAX);
+        let drawn = Dice::new(length as u64).between(0, more);
+        let upto = from + usize::try_from(drawn).unwrap_or_default();
+        let mut fold = Fold::resume(sum, KEEP);
+        self.durable[from..upto]
+            .iter()
+            .for_each(|record| fold.take(record));
+        let text = serde_json::to_string(fold.sum()).expect("a checkpoint can be written");
+        let sum = serde_json::from_str(&text).expect("a checkpoint reads back");
+        self.checkpoint = Some((upto, sum));
     }
 
     /// Writes a record at once: a start writes its number before anything else happens.
     pub(crate) fn write(&mut self, record: Record) {
-        if let Record::Sending { order, .. } = &record {
-            self.sent.insert(order.client_id);
-        }
         self.durable.push(record);
     }
 
@@ -97,19 +104,22 @@ impl Journal {
         !self.pending.is_empty()
     }
 
-    /// Returns whether the disk takes no more.
-    pub(crate) const fn is_full(&self) -> bool {
-        self.is_full
+    /// Returns the newest checkpoint, and how many records it covers.
+    pub(crate) fn checkpoint(&self) -> Option<&(usize, Checkpoint)> {
+        self.checkpoint.as_ref()
     }
 
-    /// Returns what a start would read.
+    /// Returns every durable record; a start reads those behind the checkpoint.
     pub(crate) fn durable(&self) -> &[Record] {
         &self.durable
     }
 
     /// Returns whether an order's record is on disk.
     pub(crate) fn has_sending(&self, id: ClientId) -> bool {
-        self.sent.contains(&id)
+        self.durable
+            .iter()
+            .rev()
+            .any(|record| matches!(record, Record::Sending { order, .. } if order.client_id == id))
     }
 }
 

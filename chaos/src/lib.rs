@@ -10,7 +10,6 @@
     clippy::float_arithmetic
 )]
 
-mod bent;
 pub mod campaign;
 pub mod disk;
 mod journal;
@@ -25,8 +24,6 @@ pub mod points;
 pub mod process;
 mod stream;
 pub mod trace;
-mod truth;
-mod turns;
 mod verdict;
 mod wire;
 mod workers;

@@ -3,17 +3,17 @@
 //! Safety is judged while faults last; liveness only after they have ended. A rightly killed system need not trade
 //! again, but it must know every order and every unit of money all the same.
 
+use crate::life::folded;
 use crate::life::{EXPOSURE_MAX, OPEN_ORDERS_MAX};
 use crate::world::World;
 use engine::book::BookView;
 use engine::ids::{Asset, ClientId, OrderId};
 use engine::market::Side;
 use engine::mode::Mode;
-use engine::money::{Amount, Qty};
+use engine::money::Amount;
 use engine::order::{OrderState, OrderView};
-use engine::record::Record;
 use simulator::order::State;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The cap is checked at the moment of approval, at the mark of that moment. Until the exchange accepts, the price
 /// may move: that much more is allowed, in basis points.
@@ -63,9 +63,8 @@ impl World {
             let seen = format!("{} open orders", self.open.len());
             self.oracle.broken(self.now, "open_orders", seen);
         }
-        // What is bought by hand is no decision of the gate's.
-        if self.by_hand.is_empty() {
-            (0..self.rules.len()).for_each(|index| self.judge_exposure(index));
+        for index in 0..self.rules.len() {
+            self.judge_exposure(index);
         }
     }
 
@@ -185,15 +184,12 @@ impl World {
             .orders()
             .filter(|order| order.account == self.account);
         for order in mine {
-            let Ok(id) = ClientId::parse(&order.client_id) else {
-                // By hand.
-                continue;
-            };
-            if router.has_folded(id) && !order.state().is_open() {
+            let ours = ClientId::parse(&order.client_id).ok();
+            if ours.is_some_and(|id| router.has_folded(id)) && !order.state().is_open() {
                 // Known and done; what it filled is judged by the ledger.
                 continue;
             }
-            let Some(view) = router.order(id) else {
+            let Some(view) = ours.and_then(|id| router.order(id)) else {
                 wrong.push(("every_order_known", format!("{order:?}")));
                 continue;
             };
@@ -237,10 +233,10 @@ impl World {
             let there = self.exchange.ledger().balance(self.account, asset).total();
             let (here, again) = (ledger.balance(asset), replayed.gate.ledger().balance(asset));
             if here != there {
-                let orders = self.misbooked();
-                let seen =
-                    format!("{asset}: {here} here, {there} there; booked, filled {orders:?}");
-                wrong.push(("ledger_agrees", seen));
+                wrong.push((
+                    "ledger_agrees",
+                    format!("{asset}: {here} here, {there} there"),
+                ));
             }
             if again != here {
                 wrong.push((
@@ -251,6 +247,11 @@ impl World {
         }
         if let Err(fault) = ledger.check() {
             wrong.push(("ledger_balances", format!("{fault:?}")));
+        }
+        let records = self.journal.durable();
+        let resumed = folded(records, self.journal.checkpoint(), None);
+        if resumed != folded(records, None, None) {
+            wrong.push(("checkpoint_agrees", "with all records".to_owned()));
         }
         let mut out = engine::core::Outbox::default();
         replayed.router.recovered(self.now, &mut out);
@@ -272,28 +273,12 @@ impl World {
         }
     }
 
-    /// Orders of which the journal has booked more or less than was filled.
-    fn misbooked(&self) -> BTreeMap<OrderId, (Qty, Qty)> {
-        let mut orders: BTreeMap<OrderId, (Qty, Qty)> = BTreeMap::new();
-        for record in self.journal.durable() {
-            if let Record::Fill(trade) = record {
-                orders.entry(trade.order_id).or_default().0 += trade.qty;
-            }
-        }
-        let fills = self.exchange.fills();
-        for fill in fills.filter(|fill| fill.account == self.account) {
-            orders.entry(fill.order_id).or_default().1 += fill.qty;
-        }
-        orders.retain(|_, (booked, filled)| booked != filled);
-        orders
-    }
-
     fn replayed(&self) -> engine::desk::Cores {
         let mut dice = engine::dice::Dice::new(0);
         crate::life::cores(
             &self.plan,
             &self.rules,
-            self.journal.durable(),
+            (self.journal.durable(), None),
             self.now,
             None,
             &mut dice,

@@ -1,16 +1,16 @@
 //! A journal read from a private copy: opening the file itself would write to it.
 
-use crate::store::{self, Entry, Store, StoreError, Venue};
+use crate::store::{self, History, Store, StoreError, Venue};
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// Reads a journal that nobody writes to: the account's tag, and every record.
+/// Reads a journal that nobody writes to: the account's tag, and every record that is kept.
 ///
 /// # Errors
 /// As opening the journal.
-pub fn read_copy(dir: &Path, venue: Venue) -> Result<(String, Vec<Entry>), StoreError> {
+pub fn read_copy(dir: &Path, venue: Venue) -> Result<(String, History), StoreError> {
     let source = dir.join(store::FILE_NAME);
     let copy = Scratch::new()?;
     match fs::copy(source, copy.0.join(store::FILE_NAME)) {
@@ -18,10 +18,10 @@ pub fn read_copy(dir: &Path, venue: Venue) -> Result<(String, Vec<Entry>), Store
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(StoreError::Missing),
         Err(error) => return Err(StoreError::Io(error)),
     }
-    let (store, entries) = Store::open(&copy.0, venue)?;
+    let (store, history) = Store::open(&copy.0, venue)?;
     let tag = store.header().account_tag.clone();
     store.close();
-    Ok((tag, entries))
+    Ok((tag, history))
 }
 
 /// A private directory that removes itself.

@@ -27,6 +27,7 @@ use crate::store::{Header, Store, Venue};
 use btcturk::sign::Signer;
 use config::arming::Armed;
 use config::load::Loaded;
+use engine::checkpoint::Fold;
 use engine::ids::AccountTag;
 use engine::time::Timestamp;
 use profile::{embedded_exchange, profile, unlocked};
@@ -103,7 +104,7 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
         keys: Keys::from(Arc::new(signer(&server)?)),
         owner,
         store: in_memory(tag, clock.now())?,
-        history: Vec::new(),
+        past: Fold::new(quote),
         figures,
         status: Arc::clone(&status),
         identity: Identity {

@@ -26,10 +26,11 @@ use crate::redact::Filter;
 use crate::secrets;
 use crate::signals::Signals;
 use crate::status::{Identity, Status};
-use crate::store::{self, Entry, Header, Store, StoreError, Venue};
+use crate::store::{self, Header, Store, StoreError, Venue};
 use config::arming::{self, Armed, Assessment};
 use config::load::Loaded;
 use config::settings::{Exporter, Format, Role};
+use engine::checkpoint::Fold;
 use engine::ids::AccountTag;
 use engine::mode::Mode;
 use engine::time::Timestamp;
@@ -124,7 +125,7 @@ async fn trade(
         args,
         &format!("status http://{address}/status   metrics http://{address}/metrics\n"),
     );
-    if state::facts::restored(&place.history).is_some() {
+    if place.past.sum().restored_at().is_some() {
         say(args, &format!("{}\n", state::restore::PENDING));
     }
     log_start(&loaded, &assessment);
@@ -152,7 +153,7 @@ async fn trade(
         keys,
         owner,
         store: place.store,
-        history: place.history,
+        past: place.past,
         figures,
         status: Arc::clone(&status),
         identity: Identity {
@@ -220,7 +221,7 @@ fn install_logging(
 /// What a start holds on to: locks for as long as it lives, the journal, and the account's tag.
 struct Place {
     store: Store,
-    history: Vec<Entry>,
+    past: Fold,
     tag: AccountTag,
     /// Absent without a state directory.
     control: Option<Bound>,
@@ -251,13 +252,17 @@ impl Place {
         if venue == Venue::Dry && !dir.exists() {
             create_dry(&dir, now)?;
         }
-        let (store, history) = Store::open(&dir, venue)
-            .map_err(|error| unusable_at(&dir.join(store::FILE_NAME), error))?;
+        let opened = Store::resume(&dir, venue).and_then(|(store, history)| {
+            let past = history.fold(params::account_quote())?;
+            Ok((store, past))
+        });
+        let (store, past) =
+            opened.map_err(|error| unusable_at(&dir.join(store::FILE_NAME), error))?;
         let tag = AccountTag::parse(&store.header().account_tag)
             .map_err(|_| Failed::new(Exit::Store, "the journal's account tag is unreadable"))?;
         Ok(Self {
             store,
-            history,
+            past,
             tag,
             control: Some(control),
             _locks: (Some(dir_lock), account_lock),
@@ -271,7 +276,7 @@ impl Place {
             Store::in_memory(&Header::new(Venue::Demo, &tag.to_string(), now)).map_err(unusable)?;
         Ok(Self {
             store,
-            history: Vec::new(),
+            past: Fold::new(params::account_quote()),
             tag,
             control: None,
             _locks: (None, None),

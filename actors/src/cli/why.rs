@@ -68,7 +68,7 @@ pub fn why(args: &WhyArgs) -> Outcome {
 fn entries(args: &WhyArgs, wanted: Option<ClientId>) -> Result<Vec<Entry>, Failed> {
     let place = Place::of(&args.source, args.file.as_deref())?;
     if place.holder().is_none() {
-        return Ok(place.read()?.1);
+        return Ok(place.read()?.1.entries);
     }
     let ask = Request::Records(Records {
         client_id: wanted.map(|id| id.to_string()),

@@ -9,8 +9,10 @@ use crate::journal::{Journal, JournalEvent, JournalThread};
 use crate::observer::SharedStatus;
 use crate::operator::Operator;
 use crate::order_router::OwnOrders;
+use crate::params;
 use crate::store::{self, Entry, Header, Store, Venue};
 use crate::system::Links;
+use engine::checkpoint::Fold;
 use engine::ids::AccountTag;
 use engine::record::Record;
 use engine::time::Timestamp;
@@ -36,7 +38,13 @@ fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
     let (store, _) = Store::open(dir.path(), Venue::Live).expect("it was made");
     let clock = Clock::manual(START);
     clock.set_offset(Offset { ms: 0, bound_ms: 1 });
-    let (journal, thread) = Journal::start(store, clock.clone(), on_event).expect("a thread");
+    let (journal, thread) = Journal::start(
+        store,
+        Fold::new(params::account_quote()),
+        clock.clone(),
+        on_event,
+    )
+    .expect("a thread");
     let owner = Arc::new(GateOwner::new());
     for flag in [Flag::Kill, Flag::Observe, Flag::Drain] {
         owner
@@ -70,7 +78,7 @@ impl Bench {
         self.thread.join();
         let (_, entries) = Store::open(self.dir.path(), Venue::Live).expect("it was closed");
         let record = |entry: Entry| entry.record;
-        entries.into_iter().map(record).collect()
+        entries.entries.into_iter().map(record).collect()
     }
 }
 

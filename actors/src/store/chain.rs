@@ -3,11 +3,11 @@
 //! It knows no file. The one idea: each record carries a hash over its predecessor, so that what is replayed is what
 //! was written, in its order.
 
-use super::errors::{StoreError, damaged, storage};
+use super::errors::{StoreError, damaged};
 use super::header::SCHEMA;
 use engine::record::Record;
 use engine::time::Timestamp;
-use redb::{ReadTransaction, ReadableTable, TableDefinition};
+use redb::TableDefinition;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -53,25 +53,19 @@ impl Tip {
     }
 }
 
-/// Reads every record in order and checks that each follows its predecessor.
-pub(super) fn read_records(
-    read: &ReadTransaction,
-    genesis: Hash,
-) -> Result<(Vec<Entry>, Tip), StoreError> {
-    let table = read.open_table(RECORDS).map_err(storage)?;
-    let mut entries = Vec::new();
-    let mut tip = Tip {
-        seq: 0,
-        hash: genesis,
-    };
-    for row in table.iter().map_err(storage)? {
-        let (seq, value) = row.map_err(storage)?;
-        entries.push(read_record(seq.value(), value.value(), &mut tip)?);
-    }
-    Ok((entries, tip))
+/// The hash that is stored with a record.
+pub(super) fn digest_of(value: &[u8]) -> Option<Hash> {
+    value.first_chunk().copied()
 }
 
-fn read_record(seq: u64, value: &[u8], tip: &mut Tip) -> Result<Entry, StoreError> {
+/// When a record was appended.
+pub(super) fn stamp_of(value: &[u8]) -> Option<Timestamp> {
+    let at = value.get(HASH_LEN..HASH_LEN + 8)?.first_chunk()?;
+    Some(Timestamp(i64::from_be_bytes(*at)))
+}
+
+/// Reads the record behind the tip and checks that it follows.
+pub(super) fn entry_of(seq: u64, value: &[u8], tip: &mut Tip) -> Result<Entry, StoreError> {
     let expected = tip.seq + 1;
     if seq != expected {
         return Err(damaged(seq, &format!("record {expected} is missing")));

@@ -3,11 +3,11 @@
 //! It takes no lock: the caller makes sure that no process writes to the file, or reads a copy. The one idea: the file
 //! is opened for reading only, so that no bug here can damage the only witness.
 
-use super::chain::Entry;
+use super::checkpoints::{History, Reach};
 use super::errors::{StoreError, guarded, storage};
 use super::header::{Header, read_header};
-use super::{Store, look_at_start};
-use redb::{Builder, ReadableDatabase, StorageBackend};
+use super::{Store, database_of};
+use redb::{ReadableDatabase, StorageBackend};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -24,14 +24,8 @@ const PAGES_MAX: usize = 65_536;
 ///
 /// # Errors
 /// Every variant of [`StoreError`] but `Exists`, `InUse` and `WrongVenue`.
-pub fn look(path: &Path) -> Result<(Header, Vec<Entry>), StoreError> {
-    let backend = Overlay::open(path)?;
-    look_at_start(&backend)?;
-    let database = guarded(|| {
-        let mut builder = Builder::new();
-        builder.set_check_integrity_on_open(true);
-        builder.create_with_backend(backend).map_err(storage)
-    })?;
+pub fn look(path: &Path) -> Result<(Header, History), StoreError> {
+    let database = database_of(Overlay::open(path)?)?;
     let header = guarded(|| {
         let read = database.begin_read().map_err(storage)?;
         read_header(&read)
@@ -44,10 +38,10 @@ pub fn look(path: &Path) -> Result<(Header, Vec<Entry>), StoreError> {
             return Err(error);
         }
     };
-    let (store, entries) = Store::verified(database, venue)?;
+    let (store, history) = Store::verified(database, venue, Reach::Kept)?;
     let header = store.header().clone();
     store.close();
-    Ok((header, entries))
+    Ok((header, history))
 }
 
 /// A file that is only read, under the pages that would have been written.

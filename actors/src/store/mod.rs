@@ -4,6 +4,7 @@
 //! the same code runs on a file, in memory and on a simulated disk, so what is proven there holds here (RB-1).
 
 mod chain;
+mod checkpoints;
 mod create;
 mod errors;
 mod header;
@@ -12,13 +13,16 @@ pub mod of_order;
 mod snapshot;
 
 pub use chain::Entry;
+pub use checkpoints::History;
 pub use create::{Place, create, create_at};
 pub use errors::StoreError;
 pub use header::{Header, SCHEMA, Venue};
 pub use look::look;
 pub use snapshot::Snapshot;
 
-use chain::{RECORDS, Tip, read_records};
+use chain::{RECORDS, Tip};
+use checkpoints::{Reach, read_history, write_checkpoint};
+use engine::checkpoint::Checkpoint;
 use engine::record::Record;
 use engine::time::Timestamp;
 use errors::{guarded, storage};
@@ -39,32 +43,35 @@ pub struct Store {
     database: Database,
     header: Header,
     tip: Tip,
+    /// Number of the last record that a checkpoint covers; 0 before the first.
+    covered: u64,
 }
 
 impl Store {
-    /// Opens the journal of `dir`, checks every page and the whole chain, and returns its records in order.
+    /// Opens the journal of `dir`, checks every page and the whole chain, and returns the records that are kept.
     ///
     /// # Errors
     /// Every variant but `Exists`; none of them changes a record.
-    pub fn open(dir: &Path, expected: Venue) -> Result<(Self, Vec<Entry>), StoreError> {
+    pub fn open(dir: &Path, expected: Venue) -> Result<(Self, History), StoreError> {
         Self::open_file(&dir.join(FILE_NAME), expected)
+    }
+
+    /// Opens the journal of `dir` as [`Store::open`] does, but reads only what a start needs: the newest checkpoint and
+    /// the records behind it. So its time does not grow with the age of the journal.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn resume(dir: &Path, expected: Venue) -> Result<(Self, History), StoreError> {
+        let database = database_of(backend_of(&dir.join(FILE_NAME))?)?;
+        Self::verified(database, expected, Reach::Tail)
     }
 
     /// Opens the journal of a file, as [`Store::open`] does.
     ///
     /// # Errors
     /// Every variant but `Exists`; none of them changes a record.
-    pub fn open_file(path: &Path, expected: Venue) -> Result<(Self, Vec<Entry>), StoreError> {
-        match fs::symlink_metadata(path) {
-            Ok(meta) if meta.is_file() => {}
-            Ok(_) => return Err(StoreError::Foreign),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(StoreError::Missing);
-            }
-            Err(error) => return Err(StoreError::Io(error)),
-        }
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        Self::open_backend(FileBackend::new(file).map_err(storage)?, expected)
+    pub fn open_file(path: &Path, expected: Venue) -> Result<(Self, History), StoreError> {
+        Self::open_backend(backend_of(path)?, expected)
     }
 
     /// Opens the journal that a backend holds, as [`Store::open`] does.
@@ -74,15 +81,8 @@ impl Store {
     pub fn open_backend(
         backend: impl StorageBackend,
         expected: Venue,
-    ) -> Result<(Self, Vec<Entry>), StoreError> {
-        look_at_start(&backend)?;
-        let database = guarded(|| {
-            let mut builder = Builder::new();
-            builder.set_check_integrity_on_open(true);
-            // It would make an empty database of an empty file; such a file was refused above.
-            builder.create_with_backend(backend).map_err(storage)
-        })?;
-        Self::verified(database, expected)
+    ) -> Result<(Self, History), StoreError> {
+        Self::verified(database_of(backend)?, expected, Reach::Kept)
     }
 
     /// Makes a journal that lives in memory, for the demo: it leaves nothing behind.
@@ -95,25 +95,30 @@ impl Store {
             .create_with_backend(backend)
             .map_err(storage)?;
         write_header(&database, header)?;
-        Self::verified(database, header.venue).map(|(store, _)| store)
+        Self::verified(database, header.venue, Reach::Kept).map(|(store, _)| store)
     }
 
-    fn verified(database: Database, expected: Venue) -> Result<(Self, Vec<Entry>), StoreError> {
+    fn verified(
+        database: Database,
+        expected: Venue,
+        reach: Reach,
+    ) -> Result<(Self, History), StoreError> {
         let read = guarded(|| {
             let read = database.begin_read().map_err(storage)?;
             let (header, genesis) = read_header(&read)?;
             header.check(expected)?;
-            let (entries, tip) = read_records(&read, genesis)?;
-            Ok((header, entries, tip))
+            let (history, tip) = read_history(&read, genesis, reach)?;
+            Ok((header, history, tip))
         });
         match read {
-            Ok((header, entries, tip)) => {
+            Ok((header, history, tip)) => {
                 let store = Self {
                     database,
                     header,
                     tip,
+                    covered: history.checkpoint.as_ref().map_or(0, |(seq, _)| *seq),
                 };
-                Ok((store, entries))
+                Ok((store, history))
             }
             Err(error) => {
                 // Closing a damaged file may panic as well; the reason is known already.
@@ -133,11 +138,29 @@ impl Store {
         self.tip.seq
     }
 
+    /// Returns how many records no checkpoint covers.
+    pub fn tail_len(&self) -> u64 {
+        self.tip.seq - self.covered
+    }
+
     /// Appends a group in one durable commit and returns the number of its last record.
     ///
     /// # Errors
     /// `Io` or `Damaged`; the store must not be used afterwards.
     pub fn append(&mut self, group: &[(Timestamp, Record)]) -> Result<u64, StoreError> {
+        self.append_with(group, None)
+    }
+
+    /// Appends a group as [`Store::append`] does; with what all records add up to behind it, writes that in the same
+    /// commit and removes records that two checkpoints cover and that are older than two days.
+    ///
+    /// # Errors
+    /// `Io` or `Damaged`; the store must not be used afterwards.
+    pub fn append_with(
+        &mut self,
+        group: &[(Timestamp, Record)],
+        sum: Option<&Checkpoint>,
+    ) -> Result<u64, StoreError> {
         let mut write = self.database.begin_write().map_err(storage)?;
         write
             .set_durability(Durability::Immediate)
@@ -149,6 +172,10 @@ impl Store {
                 let value = tip.extend(*at, record)?;
                 table.insert(tip.seq, value.as_slice()).map_err(storage)?;
             }
+        }
+        if let (Some(sum), Some((at, _))) = (sum, group.last()) {
+            write_checkpoint(&write, tip, *at, sum)?;
+            self.covered = tip.seq;
         }
         write.commit().map_err(storage)?;
         self.tip = tip;
@@ -169,6 +196,29 @@ impl Store {
     }
 }
 
+fn backend_of(path: &Path) -> Result<FileBackend, StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_file() => {}
+        Ok(_) => return Err(StoreError::Foreign),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(StoreError::Missing);
+        }
+        Err(error) => return Err(StoreError::Io(error)),
+    }
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    FileBackend::new(file).map_err(storage)
+}
+
+fn database_of(backend: impl StorageBackend) -> Result<Database, StoreError> {
+    look_at_start(&backend)?;
+    guarded(|| {
+        let mut builder = Builder::new();
+        builder.set_check_integrity_on_open(true);
+        // It would make an empty database of an empty file; such a file was refused above.
+        builder.create_with_backend(backend).map_err(storage)
+    })
+}
+
 /// Tells an empty or foreign file from one that redb may open.
 fn look_at_start(backend: &impl StorageBackend) -> Result<(), StoreError> {
     let len = backend.len()?;
@@ -186,5 +236,7 @@ fn look_at_start(backend: &impl StorageBackend) -> Result<(), StoreError> {
     Ok(())
 }
 
+#[cfg(test)]
+mod checkpoint_tests;
 #[cfg(test)]
 mod tests;

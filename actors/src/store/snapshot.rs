@@ -1,29 +1,30 @@
 //! The journal at one moment, read while its writer goes on: one read transaction, which holds up no commit.
 
-use super::chain::{Entry, RECORDS, read_records};
+use super::chain::{Entry, RECORDS};
+use super::checkpoints::{CHECKPOINTS, Reach, read_history};
 use super::errors::{StoreError, storage};
 use super::header::{HEADER, read_header};
 use redb::backends::FileBackend;
-use redb::{Builder, Durability, ReadTransaction, ReadableTable, TableHandle};
+use redb::{Builder, Durability, ReadTransaction, ReadableTable, TableError, TableHandle};
 use std::fs::File;
 
-/// What every journal holds; a copy of anything else would be a part of it.
-const TABLES: [&str; 2] = ["header", "records"];
+/// What a journal may hold; a copy of anything else would be a part of it.
+const TABLES: [&str; 3] = ["header", "records", "checkpoints"];
 
 /// One moment of an open journal.
 pub struct Snapshot(pub(super) ReadTransaction);
 
 impl Snapshot {
-    /// Reads every record and checks the chain.
+    /// Reads every record that is kept and checks the chain.
     ///
     /// # Errors
     /// `Damaged`, `Foreign` or `Io`.
     pub fn entries(&self) -> Result<Vec<Entry>, StoreError> {
         let (_, genesis) = read_header(&self.0)?;
-        Ok(read_records(&self.0, genesis)?.0)
+        Ok(read_history(&self.0, genesis, Reach::Kept)?.0.entries)
     }
 
-    /// Copies header and records, byte by byte, into an empty file; returns how many records.
+    /// Copies header, records and checkpoints, byte by byte, into an empty file; returns how many records.
     ///
     /// # Errors
     /// `Damaged` if the journal holds what a copy would leave out, `Io` if either disk fails.
@@ -56,6 +57,17 @@ impl Snapshot {
                 let (seq, value) = row.map_err(storage)?;
                 to.insert(seq.value(), value.value()).map_err(storage)?;
                 count += 1;
+            }
+            match self.0.open_table(CHECKPOINTS) {
+                Ok(from) => {
+                    let mut to = write.open_table(CHECKPOINTS).map_err(storage)?;
+                    for row in from.iter().map_err(storage)? {
+                        let (seq, value) = row.map_err(storage)?;
+                        to.insert(seq.value(), value.value()).map_err(storage)?;
+                    }
+                }
+                Err(TableError::TableDoesNotExist(_)) => {}
+                Err(error) => return Err(storage(error)),
             }
         }
         write.commit().map_err(storage)?;

@@ -5,6 +5,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::journal::{AppendError, Journal, JournalEvent};
 use engine::answer::{NotSent, SubmitOutcome};
+use engine::checkpoint::Fold;
 use engine::ids::{AccountTag, Asset, BootTag, ClientId};
 use engine::money::Amount;
 use redb::ReadableTable;
@@ -14,6 +15,10 @@ use tempfile::TempDir;
 
 const AT: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 const PATIENCE: Duration = Duration::from_secs(30);
+
+fn fold() -> Fold {
+    Fold::new(Asset::parse("TRY").expect("an asset"))
+}
 
 fn dir() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
@@ -79,7 +84,7 @@ fn what_was_appended_is_replayed_in_order() {
     let expected = (1..)
         .zip(records())
         .map(|(seq, (at, record))| Entry { seq, at, record });
-    assert_eq!(entries, expected.collect::<Vec<_>>());
+    assert_eq!(entries.entries, expected.collect::<Vec<_>>());
     assert_eq!((store.last_seq(), store.header()), (3, &header(Venue::Dry)));
 }
 
@@ -219,7 +224,8 @@ fn the_writer_acknowledges_in_order_and_a_store_that_was_never_closed_keeps_it_a
     let (store, _) = Store::open(dir.path(), Venue::Demo).expect("it opens");
     let (send, events) = channel();
     let report = move |event| send.send(event).expect("the test listens");
-    let (journal, thread) = Journal::start(store, Clock::manual(AT), report).expect("a thread");
+    let (journal, thread) =
+        Journal::start(store, fold(), Clock::manual(AT), report).expect("a thread");
     for n in 1..=COUNT {
         let at = AT.plus_ms(n as i64);
         let seq = journal
@@ -258,7 +264,8 @@ fn a_companion_is_written_right_before_the_next_record_and_never_alone() {
     let (store, _) = Store::open(dir.path(), Venue::Demo).expect("it opens");
     let (send, events) = channel();
     let report = move |event| send.send(event).expect("the test listens");
-    let (journal, thread) = Journal::start(store, Clock::manual(AT), report).expect("a thread");
+    let (journal, thread) =
+        Journal::start(store, fold(), Clock::manual(AT), report).expect("a thread");
     let boot = |epoch| Record::Boot { epoch, at: AT };
     journal.accompany(AT, boot(1));
     assert_eq!(journal.sync(PATIENCE), Ok(0), "it waits for company");
@@ -299,10 +306,11 @@ fn the_first_failed_commit_is_reported_once_and_ends_all_acknowledgement() {
         .create_with_backend(backend.clone())
         .expect("memory");
     write_header(&database, &header(Venue::Dry)).expect("memory");
-    let (store, _) = Store::verified(database, Venue::Dry).expect("it opens");
+    let (store, _) = Store::verified(database, Venue::Dry, Reach::Kept).expect("it opens");
     let (send, events) = channel();
     let report = move |event| send.send(event).expect("the test listens");
-    let (journal, thread) = Journal::start(store, Clock::manual(AT), report).expect("a thread");
+    let (journal, thread) =
+        Journal::start(store, fold(), Clock::manual(AT), report).expect("a thread");
     journal
         .append(AT, Record::SafeMode { on: true, at: AT })
         .expect("room");

@@ -6,10 +6,11 @@
 use super::cut::{Moment, Variant};
 use super::recover::{Expected, Wrong, recover};
 use super::sim::{Answer, Fault, FaultKind, SimDisk};
-use super::story::{START, VENUE, created, numbered};
+use super::story::{START, VENUE, created, numbered, quote};
 use actors::clock::Clock;
 use actors::journal::{AppendError, Journal, JournalEvent};
 use actors::store::{Store, StoreError};
+use engine::checkpoint::Fold;
 use engine::dice::Dice;
 use engine::record::Record;
 use engine::time::Timestamp;
@@ -112,7 +113,8 @@ fn live(fault: Fault) -> Result<Life, StoreError> {
     let (send, events) = channel();
     // Nobody listens any more once the life is over.
     let on_event = move |event| drop(send.send(event));
-    let (journal, thread) = Journal::start(store, Clock::manual(START), on_event)?;
+    let fold = Fold::new(quote());
+    let (journal, thread) = Journal::start(store, fold, Clock::manual(START), on_event)?;
     let mut afterwards = 0;
     for n in 0..COMMITS {
         let (at, record) = record(n);

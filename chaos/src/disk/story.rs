@@ -7,7 +7,9 @@ use super::cut::below;
 use super::records::Records;
 use super::sim::{Operation, SimDisk};
 use actors::store::{Entry, Header, Place, Store, StoreError, Venue, create_at};
+use engine::checkpoint::Checkpoint;
 use engine::dice::Dice;
+use engine::ids::Asset;
 use engine::record::Record;
 use engine::time::Timestamp;
 use serde::Serialize;
@@ -15,6 +17,8 @@ use std::io;
 
 /// Commits of one story.
 const COMMITS: usize = 40;
+/// Every so many commits a checkpoint is written along; the store looks at none of what it says.
+const CHECKPOINT_EVERY: usize = 4;
 /// The commit before which the journal is closed and opened again.
 const REOPENED_AT: usize = COMMITS / 2;
 /// Records of the largest commit.
@@ -28,6 +32,11 @@ const LARGE_EVERY: u64 = 5;
 pub(super) const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 /// The exchange of every story.
 pub(super) const VENUE: Venue = Venue::Live;
+
+/// What the books are in.
+pub(super) fn quote() -> Asset {
+    Asset::parse("TRY").expect("a short name")
+}
 
 /// A mistake that is made on purpose, to see it found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -130,7 +139,9 @@ impl Story {
             Some(Plant::SplitGroup) => group.split_at(group.len() / 2),
             Some(Plant::EarlyAck | Plant::NoSync) | None => (&group[..], &group[..0]),
         };
-        store.append(first)?;
+        let sum = Checkpoint::empty(quote());
+        let is_due = self.commits.len() % CHECKPOINT_EVERY == CHECKPOINT_EVERY - 1;
+        store.append_with(first, is_due.then_some(&sum))?;
         if !second.is_empty() {
             store.append(second)?;
         }

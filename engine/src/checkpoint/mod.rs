@@ -14,6 +14,7 @@ use crate::order::Resolution;
 use crate::record::Record;
 use crate::risk;
 use crate::router::{self, Keep};
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Version of the written form. A form that was released is read for ever; a later one than this is refused.
@@ -27,6 +28,8 @@ pub struct Checkpoint {
     epoch: u32,
     /// The highest number the exchange gave to an order or a trade of ours; 0 before the first.
     number_max: i64,
+    /// When the state was brought back, if nobody has ended safe mode since.
+    restored_at: Option<Timestamp>,
     money: risk::Memory,
     orders: router::Memory,
 }
@@ -38,6 +41,7 @@ impl Checkpoint {
             version: VERSION,
             epoch: 0,
             number_max: 0,
+            restored_at: None,
             money: risk::Memory::new(quote),
             orders: router::Memory::default(),
         }
@@ -51,6 +55,11 @@ impl Checkpoint {
     /// Returns the highest number the exchange gave to an order or a trade of ours; 0 before the first.
     pub const fn number_max(&self) -> i64 {
         self.number_max
+    }
+
+    /// Returns when the state was brought back, if nobody has ended safe mode since.
+    pub const fn restored_at(&self) -> Option<Timestamp> {
+        self.restored_at
     }
 
     /// Returns what the gate takes over.
@@ -77,6 +86,11 @@ impl Fold {
         Self { sum, keep }
     }
 
+    /// Begins an empty journal whose books are in `quote`.
+    pub fn new(quote: Asset) -> Self {
+        Self::resume(Checkpoint::empty(quote), Keep::default())
+    }
+
     /// Adds up a whole journal whose books are in `quote`.
     pub fn of<'a>(quote: Asset, keep: Keep, records: impl IntoIterator<Item = &'a Record>) -> Self {
         let mut fold = Self::resume(Checkpoint::empty(quote), keep);
@@ -96,13 +110,14 @@ impl Fold {
                 resolution: Resolution::Accepted(number),
                 ..
             } => self.numbered(*number),
+            Record::Restored { at, .. } => self.sum.restored_at = Some(*at),
+            Record::SafeMode { on: false, .. } => self.sum.restored_at = None,
             Record::Fill(trade) => {
                 self.numbered(trade.order_id);
                 self.numbered(OrderId(trade.id.0));
             }
             Record::Sending { .. }
             | Record::Decided(_)
-            | Record::Restored { .. }
             | Record::Transfer { .. }
             | Record::Adjustment { .. }
             | Record::Audit { .. }
@@ -111,7 +126,7 @@ impl Fold {
             | Record::Ended { .. }
             | Record::Opening { .. }
             | Record::DayStart { .. }
-            | Record::SafeMode { .. }
+            | Record::SafeMode { on: true, .. }
             | Record::Looked { .. }
             | Record::Stop { .. } => {}
         }

@@ -256,6 +256,16 @@ impl Memory {
         self.opened_at = self.opened_at.or(Some(at));
     }
 
+    /// Returns whether the last start ended in order, or there was none.
+    pub const fn was_clean(&self) -> bool {
+        !self.was_unclean
+    }
+
+    /// Returns whether an own order was ever written down.
+    pub fn knows(&self, id: ClientId) -> bool {
+        self.entries.contains_key(&id) || self.tombstones.holds(id)
+    }
+
     /// Returns every own order that has not ended.
     pub fn living(&self) -> impl Iterator<Item = &OrderView> {
         self.living_entries().map(|entry| &entry.view)
@@ -296,14 +306,11 @@ impl Memory {
     }
 
     pub(super) fn index(&mut self, id: ClientId) {
-        let Some(entry) = self.entries.get_mut(&id) else {
+        let Some(entry) = self.entries.get(&id) else {
             return;
         };
         if let Some(order_id) = entry.view.order_id {
             self.by_id.insert(order_id, id);
-            if let Some(fills) = self.foreign.remove(&order_id) {
-                entry.adopt(fills);
-            }
         }
         if entry.is_living() {
             self.living.insert(id);

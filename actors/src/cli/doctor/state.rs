@@ -92,7 +92,7 @@ pub(super) fn journal(facts: &Facts, loaded: &Loaded) -> Finding {
         let detail = format!("{} is too long to be checked here", path.display());
         return Finding::warn(
             detail,
-            "stop the bot and start it: a start checks all of it",
+            "btcbot state check reads all of it, beside a stopped bot",
         );
     }
     match read_copy(&dir, venue) {

@@ -45,7 +45,9 @@ pub(super) fn list(args: &ListArgs) -> Outcome {
     let tag = AccountTag::parse(&tag)
         .map_err(|_| Failed::new(Exit::Store, "the journal's account tag is unreadable"))?;
     let now = Clock::start().now();
-    let router = recovered(tag, &history, now);
+    let past = history.fold(params::account_quote());
+    let past = past.map_err(|error| unreadable(&dir, &error))?;
+    let router = recovered(tag, &past, now);
     let data = data(args.all, &router, &history, now);
     let report = Report {
         command: "orders-list",
@@ -78,8 +80,7 @@ fn unreadable(dir: &std::path::Path, error: &StoreError) -> Failed {
 }
 
 /// The router as a start would find it.
-/// The router as a start would find it.
-pub(crate) fn recovered(tag: AccountTag, history: &[Entry], now: Timestamp) -> OrderRouter {
+pub(crate) fn recovered(tag: AccountTag, past: &Fold, now: Timestamp) -> OrderRouter {
     let mut router = OrderRouter::new(RouterSettings {
         tag,
         ttl_ms: 0,
@@ -87,8 +88,6 @@ pub(crate) fn recovered(tag: AccountTag, history: &[Entry], now: Timestamp) -> O
         unknown_settle_ms: 0,
         keep: Keep::default(),
     });
-    let records = history.iter().map(|entry| &entry.record);
-    let past = Fold::of(params::account_quote(), Keep::default(), records);
     router.recall(past.sum().orders().clone());
     let mut unheard = Outbox::default();
     router.recovered(now, &mut unheard);

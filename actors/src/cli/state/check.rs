@@ -145,11 +145,11 @@ fn exit_of(code: u8) -> Exit {
 /// # Errors
 /// Standard output failed.
 pub fn verify_here(args: &VerifyArgs) -> Outcome {
-    let (said, exit) = match store::look(&args.file) {
-        Ok((header, entries)) => {
-            let size = args.file.metadata().map_or(0, |meta| meta.len());
-            (Said::Whole(Facts::of(&header, &entries, size)), Exit::Ok)
-        }
+    let size = args.file.metadata().map_or(0, |meta| meta.len());
+    let read =
+        store::look(&args.file).and_then(|(header, history)| Facts::of(&header, &history, size));
+    let (said, exit) = match read {
+        Ok(facts) => (Said::Whole(facts), Exit::Ok),
         Err(error) => {
             let failed = unusable_at(&args.file, error);
             let (exit, why) = (failed.exit.code(), failed.message);

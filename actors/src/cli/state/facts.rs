@@ -1,10 +1,11 @@
 //! What a journal holds, in figures: found by whoever verified it, told to whoever asked.
 
 use crate::cli::orders::journal::recovered;
-use crate::store::{Entry, Header, Venue};
+use crate::params;
+use crate::store::{Entry, Header, History, StoreError, Venue};
+use engine::checkpoint::Fold;
 use engine::ids::AccountTag;
 use engine::order::OrderState;
-use engine::record::Record;
 use engine::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,7 @@ pub struct Facts {
     pub created_us: i64,
     /// Length of the file, bytes.
     pub size_bytes: u64,
-    /// Number of records.
+    /// Number of records that are kept.
     pub records: u64,
     /// The first one.
     pub first: Option<Mark>,
@@ -52,51 +53,43 @@ pub struct Facts {
 
 impl Facts {
     /// Counts what was read.
-    pub fn of(header: &Header, entries: &[Entry], size_bytes: u64) -> Self {
+    ///
+    /// # Errors
+    /// `Damaged` if the journal does not add up.
+    pub fn of(header: &Header, history: &History, size_bytes: u64) -> Result<Self, StoreError> {
         let mark = |entry: &Entry| Mark {
             seq: entry.seq,
             at_us: entry.at.0,
         };
+        let past = history.fold(params::account_quote())?;
+        let sum = past.sum();
         let mut facts = Self {
             venue: header.venue,
             schema: header.schema,
             account_tag: header.account_tag.clone(),
             created_us: header.created.0,
             size_bytes,
-            records: entries.len() as u64,
-            first: entries.first().map(mark),
-            last: entries.last().map(mark),
-            epoch: 0,
+            records: history.len() as u64,
+            first: history.first().map(mark),
+            last: history.last().map(mark),
+            epoch: sum.epoch_next() - 1,
             living: 0,
             unknown: 0,
-            safe_mode: false,
-            clean_stop: true,
-            restored_us: restored(entries).map(|at| at.0),
+            safe_mode: sum.money().safe_since().is_some(),
+            clean_stop: sum.orders().was_clean(),
+            restored_us: sum.restored_at().map(|at| at.0),
         };
-        entries.iter().for_each(|entry| facts.take(&entry.record));
-        facts.count_orders(entries);
-        facts
-    }
-
-    fn take(&mut self, record: &Record) {
-        if let Record::Boot { epoch, .. } = record {
-            (self.epoch, self.clean_stop) = (*epoch, false);
-        } else if let Record::SafeMode { on, .. } = record {
-            self.safe_mode = *on;
-        } else if let Record::Restored { .. } = record {
-            self.safe_mode = true;
-        } else if let Record::Stop { .. } = record {
-            self.clean_stop = true;
-        }
+        let last = history.last().map_or(Timestamp(0), |entry| entry.at);
+        facts.count_orders(&past, last);
+        Ok(facts)
     }
 
     /// The router's own folding, as a start would do it.
-    fn count_orders(&mut self, entries: &[Entry]) {
+    fn count_orders(&mut self, past: &Fold, last: Timestamp) {
         let Ok(tag) = AccountTag::parse(&self.account_tag) else {
             return;
         };
-        let last = entries.last().map_or(Timestamp(0), |entry| entry.at);
-        let router = recovered(tag, entries, last);
+        let router = recovered(tag, past, last);
         self.living = router.living().count();
         let is_unknown = |state: OrderState| matches!(state, OrderState::Unknown(_));
         self.unknown = router
@@ -104,17 +97,4 @@ impl Facts {
             .filter(|view| is_unknown(view.state))
             .count();
     }
-}
-
-/// Returns when the state was brought back, if nobody has ended safe mode since.
-pub fn restored(entries: &[Entry]) -> Option<Timestamp> {
-    let mut pending = None;
-    for entry in entries {
-        if let Record::Restored { at, .. } = &entry.record {
-            pending = Some(*at);
-        } else if let Record::SafeMode { on: false, .. } = &entry.record {
-            pending = None;
-        }
-    }
-    pending
 }

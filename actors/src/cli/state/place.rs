@@ -8,7 +8,7 @@ use crate::cli::init::venue_dir;
 use crate::cli::run::unusable_at;
 use crate::cli::running;
 use crate::locks;
-use crate::store::{self, Entry, Header, Venue};
+use crate::store::{self, Header, History, Venue};
 use std::path::{Path, PathBuf};
 
 /// A journal's file.
@@ -67,7 +67,7 @@ impl Place {
     ///
     /// # Errors
     /// Exit 7 if a process holds it, or began to while it was read; 74, 78 or 6 for a file that cannot be used.
-    pub fn read(&self) -> Result<(Header, Vec<Entry>), Failed> {
+    pub fn read(&self) -> Result<(Header, History), Failed> {
         self.check_free()?;
         let read = store::look(&self.path);
         // A process that started meanwhile may have written under our eyes.

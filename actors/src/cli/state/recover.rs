@@ -18,6 +18,7 @@ use crate::cli::resolve::{self, Forced};
 use crate::cli::run::{held, unusable_at};
 use crate::clock::Clock;
 use crate::locks::{self, AccountLock, DirLock};
+use crate::params;
 use crate::secrets;
 use crate::store::{self, Header, Store, Venue};
 use account::Account;
@@ -120,10 +121,9 @@ fn tag(args: &RecoverArgs, account: &Account, old: Option<&str>) -> Result<Accou
 
 /// A whole journal is recovered from only if the exchange shows own orders that it does not know.
 fn is_behind(path: &Path, plan: &Plan) -> Result<bool, Failed> {
-    let (_, entries) = store::look(path).map_err(|error| unusable_at(path, error))?;
-    Ok(plan
-        .ids()
-        .any(|id| store::of_order::about(&entries, id).is_empty()))
+    let read = store::look(path).and_then(|(_, history)| history.fold(params::account_quote()));
+    let past = read.map_err(|error| unusable_at(path, error))?;
+    Ok(plan.ids().any(|id| !past.sum().orders().knows(id)))
 }
 
 /// Makes the new journal, moves the old one aside and gives the new one its name.
