@@ -5,7 +5,7 @@ use std::fmt::Write;
 /// Size of the drawing, in its own units.
 const SIZE: (f64, f64) = (560.0, 190.0);
 /// Room for the labels: left, right, top, bottom.
-const MARGIN: (f64, f64, f64, f64) = (58.0, 10.0, 10.0, 26.0);
+const MARGIN: (f64, f64, f64, f64) = (58.0, 24.0, 10.0, 26.0);
 /// Lines of the grid.
 const GRID: u32 = 4;
 /// Points of a line at most; between them every n-th is drawn.
@@ -175,7 +175,7 @@ mod tests {
         };
         let svg = chart(vec![(0.0, 20.0), (60.0, 24.0)]).to_svg();
         assert!(
-            svg.contains("points=\"58.0,") && svg.contains(" 550.0,"),
+            svg.contains("points=\"58.0,") && svg.contains(" 536.0,"),
             "{svg}"
         );
         assert!(!svg.contains("NaN") && !chart(vec![]).to_svg().contains("inf"));

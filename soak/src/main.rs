@@ -77,6 +77,13 @@ fn main() -> ExitCode {
     }
 }
 
+/// The end of a bucket, for people.
+fn bound(ms: Option<f64>) -> String {
+    ms.map_or("beyond the last bucket".to_owned(), |ms| {
+        format!("<= {ms} ms")
+    })
+}
+
 #[expect(
     clippy::print_stdout,
     reason = "the report of a command goes to stdout"
@@ -107,8 +114,11 @@ fn show(cli: &Cli, report: &Report) -> Result<(), String> {
     }
     for one in &report.latencies {
         println!(
-            "{}: p50 <= {:?} ms, p99 <= {:?} ms, {} times",
-            one.what, one.p50_ms, one.p99_ms, one.count
+            "{}: p50 {}, p99 {}, {} times",
+            one.what,
+            bound(one.p50_ms),
+            bound(one.p99_ms),
+            one.count
         );
     }
     if let Some(kept) = &report.kept {

@@ -10,12 +10,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 /// The histograms that are shown: metric, what it is, and the factor to milliseconds.
-const HISTOGRAMS: [(&str, &str, f64); 5] = [
-    (
-        "btcbot_feed_to_book_seconds",
-        "frame read to book applied",
-        1_000.0,
-    ),
+const HISTOGRAMS: [(&str, &str, f64); 4] = [
     (
         "order_submit_latency_ms",
         "approval to outcome, journal included",
