@@ -13,6 +13,8 @@ use engine::money::{Amount, BPS_PER_ONE, Qty};
 use engine::order::{OrderState, Resolution};
 use engine::record::Record;
 use serde_json::{Value, json};
+use std::fmt::Display;
+use std::ops::Sub;
 
 /// One order as the journal tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -283,36 +285,32 @@ fn check_json(line: &CheckLine) -> Value {
 
 fn figures(check: Check, found: Found) -> Option<Figures> {
     let bound = check.bound();
-    let is_floor = bound == Bound::AtLeast;
-    let whole = |seen: i128, allowed: i128, unit: &'static str| Figures {
-        seen: seen.to_string(),
-        bound,
-        allowed: allowed.to_string(),
-        margin: if is_floor {
-            seen - allowed
-        } else {
-            allowed - seen
-        }
-        .to_string(),
-        unit,
-    };
+    let whole = |seen: i128, allowed: i128, unit| against(bound, seen, allowed, unit);
     match found {
         Found::Holds => None,
-        Found::Money(seen, allowed) => Some(Figures {
-            seen: seen.to_string(),
-            bound,
-            allowed: allowed.to_string(),
-            margin: if is_floor {
-                seen - allowed
-            } else {
-                allowed - seen
-            }
-            .to_string(),
-            unit: "",
-        }),
+        Found::Money(seen, allowed) => Some(against(bound, seen, allowed, "")),
         Found::Bps(seen, allowed) => Some(whole(seen.into(), allowed.into(), "bps")),
         Found::Ms(seen, allowed) => Some(whole(seen.into(), allowed.into(), "ms")),
         Found::Count(seen, allowed) => Some(whole(seen.into(), allowed.into(), "")),
+    }
+}
+
+/// What was seen against what is allowed, and how far apart on the right side.
+fn against<T>(bound: Bound, seen: T, allowed: T, unit: &'static str) -> Figures
+where
+    T: Copy + Display + Sub<Output: Display>,
+{
+    let margin = if bound == Bound::AtLeast {
+        seen - allowed
+    } else {
+        allowed - seen
+    };
+    Figures {
+        seen: seen.to_string(),
+        bound,
+        allowed: allowed.to_string(),
+        margin: margin.to_string(),
+        unit,
     }
 }
 
