@@ -12,6 +12,7 @@
 
 pub mod campaign;
 pub mod disk;
+pub mod faults;
 mod journal;
 mod life;
 mod network;

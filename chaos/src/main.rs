@@ -1,7 +1,7 @@
 //! The command: seeds, crash points and planted bugs; a report on stdout, traces on stderr.
 
 use chaos::world::Outcome;
-use chaos::{campaign, disk, points, process};
+use chaos::{campaign, disk, faults, points, process};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +29,8 @@ enum Command {
     Planted(Planted),
     /// Cuts the power of the journal's disk at every operation, lets it fail and lets it rot.
     Disk(Disk),
+    /// Holds the catalogue of faults against the source tree: every row has its test, every injector its row.
+    Faults(Faults),
     /// Kills the release binary again and again while it trades, and judges what is left.
     Process(Process),
 }
@@ -91,6 +93,15 @@ struct Process {
 }
 
 #[derive(Args)]
+struct Faults {
+    /// The root of the source tree.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    root: PathBuf,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
 struct Output {
     /// Prints the report on one line.
     #[arg(long)]
@@ -126,6 +137,7 @@ fn main() -> ExitCode {
             report("btcbot.chaos-planted/v1", is_ok, &hunts, &planted.output)
         }
         Command::Disk(asked) => run_disk(&asked),
+        Command::Faults(asked) => run_faults(&asked),
         Command::Process(asked) => run_process(asked),
     }
 }
@@ -180,6 +192,19 @@ fn run_disk(asked: &Disk) -> ExitCode {
     }
     let schema = "btcbot.chaos-disk/v1";
     report(schema, found.is_ok(), &found, &asked.output)
+}
+
+fn run_faults(asked: &Faults) -> ExitCode {
+    match faults::check(&asked.root) {
+        Ok(found) => {
+            let schema = "btcbot.chaos-faults/v1";
+            report(schema, found.is_ok(), &found, &asked.output)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
 }
 
 fn run_process(asked: Process) -> ExitCode {

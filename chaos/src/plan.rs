@@ -6,6 +6,7 @@
 
 use engine::dice::Dice;
 use engine::intent::StrategyKind;
+use serde::Serialize;
 
 /// Parts of a rate.
 const PER_MILLION: u32 = 1_000_000;
@@ -14,8 +15,8 @@ const BEYOND_ONE_IN: i64 = 16;
 /// Length of the part with faults, milliseconds.
 const FAULTS_MS: (i64, i64) = (90_000, 300_000);
 
-/// Rates are per opportunity, in parts per million.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Rates are per opportunity, in parts per million. Their names stand in `docs/FAULTS.md`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Faults {
     /// A request never arrives.
     pub request_lost: u32,
