@@ -9,7 +9,7 @@ use engine::dice::Dice;
 use engine::ids::ClientId;
 use engine::record::Record;
 use engine::time::Timestamp;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A record on its way to the disk.
 #[derive(Debug)]
@@ -26,6 +26,10 @@ pub(crate) struct Journal {
     /// What a prefix of them adds up to, and its length: starts read it in place of the prefix.
     checkpoint: Option<(usize, Checkpoint)>,
     pending: VecDeque<Pending>,
+    /// Orders whose record is on disk, for a look-up that does not read it all.
+    sent: BTreeSet<ClientId>,
+    /// The disk takes no more until the next start.
+    is_full: bool,
 }
 
 impl Journal {
@@ -40,6 +44,9 @@ impl Journal {
             .pending
             .back()
             .map_or(ready_at, |last| last.ready_at.max(ready_at));
+        if self.is_full {
+            return ready_at;
+        }
         self.pending.push_back(Pending {
             ready_at,
             record,
@@ -53,13 +60,25 @@ impl Journal {
         let mut heard = Vec::new();
         while let Some(done) = self.pending.pop_front_if(|next| next.ready_at <= now) {
             heard.extend(done.waits);
-            self.durable.push(done.record);
+            self.write(done.record);
         }
         heard
     }
 
-    /// Loses what is not durable, except a drawn prefix that was written without an answer.
+    /// A process ends: what is not durable is lost, except a prefix that was written without an answer.
     pub(crate) fn crash(&mut self, survivors: Survivors, dice: &mut Dice) {
+        self.lose(survivors, dice);
+        self.is_full = false;
+        self.compact();
+    }
+
+    /// A commit fails, and with it everything that is not durable; a drawn prefix may have been written all the same.
+    pub(crate) fn fail(&mut self, dice: &mut Dice) {
+        self.lose(Survivors::Drawn, dice);
+        self.is_full = true;
+    }
+
+    fn lose(&mut self, survivors: Survivors, dice: &mut Dice) {
         let most = i64::try_from(self.pending.len()).unwrap_or(i64::MAX);
         let kept = match survivors {
             Survivors::None => 0,
@@ -67,11 +86,11 @@ impl Journal {
             Survivors::Drawn => dice.between(0, most),
         };
         for _ in 0..kept {
-            self.durable
-                .extend(self.pending.pop_front().map(|p| p.record));
+            if let Some(pending) = self.pending.pop_front() {
+                self.write(pending.record);
+            }
         }
         self.pending.clear();
-        self.compact();
     }
 
     /// Writes a checkpoint of a drawn part of what is durable, and reads it back. It draws from the length alone, so
@@ -96,6 +115,9 @@ impl Journal {
 
     /// Writes a record at once: a start writes its number before anything else happens.
     pub(crate) fn write(&mut self, record: Record) {
+        if let Record::Sending { order, .. } = &record {
+            self.sent.insert(order.client_id);
+        }
         self.durable.push(record);
     }
 
@@ -109,6 +131,11 @@ impl Journal {
         self.checkpoint.as_ref()
     }
 
+    /// Returns whether the disk takes no more.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// Returns every durable record; a start reads those behind the checkpoint.
     pub(crate) fn durable(&self) -> &[Record] {
         &self.durable
@@ -116,10 +143,7 @@ impl Journal {
 
     /// Returns whether an order's record is on disk.
     pub(crate) fn has_sending(&self, id: ClientId) -> bool {
-        self.durable
-            .iter()
-            .rev()
-            .any(|record| matches!(record, Record::Sending { order, .. } if order.client_id == id))
+        self.sent.contains(&id)
     }
 }
 

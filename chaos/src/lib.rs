@@ -10,6 +10,7 @@
     clippy::float_arithmetic
 )]
 
+mod bent;
 pub mod campaign;
 pub mod disk;
 pub mod faults;
@@ -25,6 +26,8 @@ pub mod points;
 pub mod process;
 mod stream;
 pub mod trace;
+mod truth;
+mod turns;
 mod verdict;
 mod wire;
 mod workers;

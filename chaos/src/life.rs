@@ -13,8 +13,9 @@ use engine::foreign::ForeignPolicy;
 use engine::ids::{AccountTag, Asset, BootTag, ClientId, Symbol};
 use engine::instrument::Instrument;
 use engine::intent::StrategyKind;
+use engine::mode::Mode;
 use engine::money::Amount;
-use engine::msg::{Channel, ReadRequest};
+use engine::msg::{Channel, ReadReply, ReadRequest};
 use engine::reconcile::Reconciler;
 use engine::record::Record;
 use engine::risk::{IdSource, Limits, RiskGate, RiskSettings, Venue};
@@ -35,10 +36,10 @@ const UNKNOWN_SETTLE_MS: i64 = 10_000;
 /// The reconciler reads trades from this long before the moment it is given; the planted bug takes none of it.
 const TRADES_MARGIN_MS: i64 = 60_000;
 /// As live, but in the time of a run: a minute of ended orders stays verbatim, and every look is on record that is not
-/// at once behind another.
+/// at once behind another. More orders are kept than can end while an event is late: a late one must find its order.
 pub(crate) const KEEP: Keep = Keep {
     ended_ms: 60_000,
-    ended_max: 20,
+    ended_max: 100,
     looks_apart_ms: 5_000,
 };
 /// Records at the end of the journal that the planted bug does not read.
@@ -80,6 +81,10 @@ pub(crate) struct Life {
     pub(crate) desk: Desk,
     /// Our clock less the exchange's, milliseconds.
     pub(crate) skew_ms: i64,
+    /// What our clock showed last: it never goes back.
+    pub(crate) local_min: Timestamp,
+    /// When the cores want to be woken, on our clock.
+    pub(crate) due: Option<Timestamp>,
     /// The exchange's clock less ours, as measured.
     pub(crate) offset_ms: i64,
     pub(crate) socket: Socket,
@@ -89,15 +94,25 @@ pub(crate) struct Life {
     pub(crate) reads: BTreeMap<ReadRequest, u64>,
     /// No submit leaves.
     pub(crate) is_shut: bool,
+    /// What the gate said last.
+    pub(crate) mode: Mode,
     pub(crate) clean_pass_at: Option<Timestamp>,
+    /// The clean look before it.
+    pub(crate) clean_pass_before: Option<Timestamp>,
+    /// Books that wait for a full one.
+    pub(crate) syncing: BTreeSet<Symbol>,
+    /// What the account looked like, for the planted bug.
+    pub(crate) looks: Vec<(Timestamp, ReadReply)>,
     /// Orders that the planted bug has sent again.
     pub(crate) resent: BTreeSet<ClientId>,
+    /// Orders that the planted bug will not check again.
+    pub(crate) unchecked: BTreeSet<ClientId>,
 }
 
 impl Life {
     /// Returns our clock's time at a moment of the exchange's.
     pub(crate) fn local(&self, now: Timestamp) -> Timestamp {
-        now.plus_ms(self.skew_ms)
+        now.plus_ms(self.skew_ms).max(self.local_min)
     }
 
     /// Returns the moment of the exchange's clock at which ours shows `local`.
@@ -127,7 +142,10 @@ pub(crate) fn cores(
         .collect();
     let mut gate = RiskGate::new(RiskSettings {
         quote: quote(),
-        limits: limits(),
+        limits: Limits {
+            max_orders_per_minute: plan.orders_per_minute,
+            ..limits()
+        },
         venue: Venue::Live,
         policy_blocks: Vec::new(),
         owners: owners.iter().copied().collect(),
@@ -149,7 +167,7 @@ pub(crate) fn cores(
     };
     Cores {
         feed: Feed::new(
-            FeedLimits::default(),
+            feed_limits(plant),
             symbols.clone(),
             Access::Private,
             Dice::new(dice.bits()),
@@ -160,6 +178,16 @@ pub(crate) fn cores(
         router,
         reconciler: Reconciler::new(RECONCILE_MS, local, trades_from),
     }
+}
+
+/// A planted bug takes a stream that opened for one that is well.
+fn feed_limits(plant: Option<Plant>) -> FeedLimits {
+    let mut limits = FeedLimits::default();
+    if plant == Some(Plant::BackoffReset) {
+        limits.backoff.healthy_ms_min = 0;
+        limits.backoff.healthy_frames_min = 0;
+    }
+    limits
 }
 
 const fn router_settings(tag: AccountTag) -> RouterSettings {
@@ -187,6 +215,10 @@ pub(crate) fn folded(
         Some(Plant::RecoverySkipsTail) => records.len().saturating_sub(TAIL_SKIPPED),
         Some(_) | None => records.len(),
     };
+    if plant == Some(Plant::PaceForgotten) {
+        let aged: Vec<Record> = records[..read].iter().map(long_ago).collect();
+        return Fold::of(quote(), KEEP, &aged).sum().clone();
+    }
     let (from, sum) = match checkpoint {
         Some((from, sum)) if *from <= read => (*from, sum.clone()),
         Some(_) | None => (0, Checkpoint::empty(quote())),
@@ -207,6 +239,15 @@ fn remembered(records: &[Record], past: &Checkpoint, plant: Option<Plant>) -> Me
     let is_forgotten = |record: &Record| subject(record).is_some_and(|id| ended.contains(&id));
     let kept = records.iter().filter(|record| !is_forgotten(record));
     Fold::of(quote(), KEEP, kept).sum().orders().clone()
+}
+
+/// A planted bug takes every order on record for one of long ago.
+fn long_ago(record: &Record) -> Record {
+    let mut record = record.clone();
+    if let Record::Sending { order, .. } = &mut record {
+        order.intent.at = order.intent.at.plus_ms(-600_000);
+    }
+    record
 }
 
 fn ended(record: &Record) -> Option<ClientId> {

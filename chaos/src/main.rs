@@ -11,6 +11,17 @@ const EXIT_USAGE: u8 = 2;
 /// Lines of a replayed seed that are shown.
 const TRACE_LINES: usize = 200_000;
 
+/// What is running, for the first line of a run.
+const BUILD: &str = if cfg!(debug_assertions) {
+    concat!("btcbot-chaos ", env!("CARGO_PKG_VERSION"), ", debug build")
+} else {
+    concat!(
+        "btcbot-chaos ",
+        env!("CARGO_PKG_VERSION"),
+        ", release build"
+    )
+};
+
 /// Simulates the whole system from seeds.
 #[derive(Parser)]
 #[command(name = "btcbot-chaos", version)]
@@ -68,7 +79,7 @@ struct Planted {
     #[arg(long, default_value_t = 3)]
     searches: u64,
     /// Seeds of one search.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 500)]
     seeds: u64,
     #[command(flatten)]
     output: Output,
@@ -116,6 +127,9 @@ struct Core {
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     from: u64,
+    /// Runs the seed of this commit too: the first 16 digits of its hash.
+    #[arg(long, value_name = "HASH", value_parser = commit_seed)]
+    seed_from_commit: Option<u64>,
     /// Replays this seed and shows its trace on stderr.
     #[arg(long)]
     seed: Option<u64>,
@@ -142,6 +156,11 @@ fn main() -> ExitCode {
     }
 }
 
+fn commit_seed(hash: &str) -> Result<u64, String> {
+    campaign::seed_of_commit(hash)
+        .ok_or_else(|| "a commit hash has at least 16 hexadecimal digits".to_owned())
+}
+
 fn show(outcome: &Outcome) {
     for line in outcome.trace.lines() {
         eprintln!("  {line}");
@@ -166,7 +185,12 @@ fn run_core(core: &Core) -> ExitCode {
         return ExitCode::from(u8::from(!outcome.violations.is_empty()));
     }
     let last = core.from.saturating_add(core.seeds);
-    let seeds: Vec<u64> = (core.from..last).collect();
+    let seeds: Vec<u64> = (core.from..last).chain(core.seed_from_commit).collect();
+    let of_commit = core
+        .seed_from_commit
+        .map_or_else(String::new, |seed| format!(" and {seed} of the commit"));
+    let (from, to) = (core.from, last.saturating_sub(1));
+    eprintln!("seeds {from} to {to}{of_commit}; {BUILD}");
     let summary = campaign::run(&seeds, show);
     report(
         "btcbot.chaos-core/v1",

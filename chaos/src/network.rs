@@ -2,6 +2,7 @@
 //!
 //! What is on its way outlives the process that sent it. An answer that comes after the patience with it is not heard.
 
+use crate::plan::SKEW_MS_WILD;
 use crate::planted::Plant;
 use crate::wire;
 use crate::world::{Happening, Reply, Request, World};
@@ -13,8 +14,7 @@ use engine::desk::DeskIn;
 use engine::ids::{ClientId, OrderId, Symbol};
 use engine::intent::NewOrder;
 use engine::mode::{Mode, ModeCode, Scope};
-use engine::msg::{ReadReply, ReadRequest, ReconcileIn, RiskIn, RouterIn, Snapshot};
-use engine::order::{OrderState, OrderView};
+use engine::msg::{ReadReply, ReadRequest, ReconcileIn, RiskIn, RouterIn};
 use engine::time::Timestamp;
 use simulator::judge::{OrderRequest, Refused};
 use simulator::market::pair::PairIndex;
@@ -34,7 +34,15 @@ const CLOCK_RETRY_MS: i64 = 5_000;
 /// A measurement whose way took longer says too little, milliseconds.
 const CLOCK_WAY_MS_MAX: i64 = 2_000;
 /// A clock that is further off lets no order out, milliseconds (config/default.toml).
-const SKEW_MS_WARN: i64 = 1_000;
+pub(crate) const SKEW_MS_WARN: i64 = 1_000;
+/// A clock that is further off trips the kill switch, milliseconds (config/default.toml).
+const SKEW_MS_KILL: i64 = 3_000;
+/// A clock that is really this far off may be measured as one that kills: half of the longest way is added.
+const SKEW_MS_DOUBT: i64 = SKEW_MS_KILL - CLOCK_WAY_MS_MAX / 2;
+/// Wait after a 429 that names none, milliseconds (exchange/btcturk).
+const NO_RETRY_AFTER_MS: i64 = 60_000;
+/// A second of our clock, milliseconds.
+const TICK_MS: i64 = 1_000;
 /// Lag of a healthy list, milliseconds.
 const LAG_MS: i64 = 200;
 
@@ -77,6 +85,15 @@ impl World {
         self.dice.between(low, high)
     }
 
+    /// Only own orders are ever cancelled by us (D36).
+    fn judge_cancel(&mut self, id: ClientId, order_id: OrderId) {
+        let order = self.exchange.order(order_id);
+        if order.is_none_or(|order| order.client_id != id.to_string()) {
+            let seen = format!("{id} is not {order_id:?}");
+            self.oracle.broken(self.now, "cancels_its_own", seen);
+        }
+    }
+
     pub(crate) fn measure_clock(&mut self) {
         let Some(life) = &self.life else { return };
         let asked_at = life.local(self.now);
@@ -115,7 +132,11 @@ impl World {
     }
 
     fn too_many(&mut self, request: &Request) -> Reply {
-        let wait_ms = self.dice.between(500, 5_000);
+        let wait_ms = if self.dice.chance(900_000) {
+            self.dice.between(500, 5_000)
+        } else {
+            NO_RETRY_AFTER_MS
+        };
         match request {
             Request::Submit(order, _) => {
                 outcome(order, SubmitOutcome::Rejected(Refusal::RateLimited))
@@ -134,6 +155,7 @@ impl World {
                 outcome(order, got)
             }
             Request::Cancel(id, order_id) => {
+                self.judge_cancel(*id, *order_id);
                 let reply = match self.exchange.cancel(self.now, self.account, *order_id) {
                     Ok(()) => CancelReply::Acknowledged,
                     Err(_) => CancelReply::LookUp,
@@ -175,14 +197,19 @@ impl World {
                 if self.dice.chance(self.faults.lying_refusal) {
                     return SubmitOutcome::Rejected(Refusal::Other);
                 }
-                SubmitOutcome::Accepted(accepted.id)
+                if wire::ours(accepted.echo.as_ref()) == Some(order.client_id) {
+                    SubmitOutcome::Accepted(accepted.id)
+                } else {
+                    self.is_kill_due = true;
+                    SubmitOutcome::AcceptedWithoutEcho(accepted.id)
+                }
             }
             Err(refused) => SubmitOutcome::Rejected(wire::refusal(refused)),
         }
     }
 
     /// The moment a list shows. Without replicas it is never before what an earlier list showed.
-    fn look_back(&mut self) -> Timestamp {
+    pub(crate) fn look_back(&mut self) -> Timestamp {
         let is_lagging = self.plan.lag.lists_ms_max > LAG_MS;
         let lag_ms = if is_lagging && !self.plan.lag.replicas {
             self.plan.lag.lists_ms_max
@@ -222,7 +249,7 @@ impl World {
         }
     }
 
-    fn rows(&self, at: Timestamp, symbol: Option<Symbol>) -> Vec<OrderRow> {
+    pub(crate) fn rows(&self, at: Timestamp, symbol: Option<Symbol>) -> Vec<OrderRow> {
         let pairs = self.exchange.pairs();
         self.exchange
             .orders()
@@ -285,7 +312,18 @@ impl World {
                 asked_at,
             } => self.learn_time(served_at, asked_at),
             Reply::ClockLater => self.after(CLOCK_RETRY_MS, Happening::Clock(number)),
-            Reply::Tell(input) => self.tell_answer(input),
+            Reply::Tell(input) => {
+                let input = self.stale(input);
+                let is_echo_missed = matches!(
+                    input,
+                    DeskIn::Router(RouterIn::Outcome(_, SubmitOutcome::AcceptedWithoutEcho(_)))
+                );
+                self.tell_answer(input);
+                if is_echo_missed {
+                    self.figures.echoes_missed += 1;
+                    self.must_be_killed("echo_kills");
+                }
+            }
         }
     }
 
@@ -306,113 +344,39 @@ impl World {
         self.after(CLOCK_EVERY_MS, Happening::Clock(number));
         self.tell(DeskIn::Router(RouterIn::Offset(offset_ms)));
         let (code, scope) = (ModeCode::ClockSkew, Scope::Global);
-        self.tell(DeskIn::Risk(if offset_ms.abs() >= SKEW_MS_WARN {
-            RiskIn::Raise(code, scope, Mode::ObserveOnly)
+        let skew_ms = offset_ms.abs();
+        if skew_ms >= SKEW_MS_KILL {
+            self.tell(DeskIn::Risk(RiskIn::Raise(code, scope, Mode::KillSwitch)));
+            self.must_be_killed("clock_kills");
+        } else if skew_ms >= SKEW_MS_WARN {
+            self.figures.skews += 1;
+            self.tell(DeskIn::Risk(RiskIn::Raise(code, scope, Mode::ObserveOnly)));
         } else {
-            RiskIn::Clear(code, scope)
-        }));
-    }
-
-    /// Hands an answer on, bent by a planted bug.
-    fn tell_answer(&mut self, input: DeskIn) {
-        let bent = match (self.plant, &input) {
-            (
-                Some(Plant::UnknownIsRejected),
-                DeskIn::Router(RouterIn::Outcome(id, SubmitOutcome::Unknown(_))),
-            ) => Some(RouterIn::Outcome(
-                *id,
-                SubmitOutcome::Rejected(Refusal::Other),
-            )),
-            (
-                Some(Plant::ResendOnTimeout),
-                DeskIn::Router(RouterIn::Outcome(id, SubmitOutcome::Unknown(_))),
-            ) if self.resend(*id) => return,
-            (
-                Some(Plant::CancelAckIsTerminal),
-                DeskIn::Router(RouterIn::CancelReply(id, CancelReply::Acknowledged)),
-            ) => self
-                .view_of(*id)
-                .and_then(|view| ended_row(&view))
-                .map(|row| RouterIn::Row(*id, Some(row))),
-            (
-                Some(Plant::ReservationAtCancel),
-                DeskIn::Router(RouterIn::CancelReply(id, CancelReply::Acknowledged)),
-            ) => {
-                if let Some(view) = self.view_of(*id) {
-                    let state = OrderState::Canceled;
-                    self.tell(DeskIn::Risk(RiskIn::Order(OrderView { state, ..view })));
-                }
-                None
-            }
-            (_, _) => None,
-        };
-        let unknown = match (self.plant, &input) {
-            (
-                Some(Plant::AbsentByOneLook),
-                DeskIn::Router(RouterIn::Outcome(id, SubmitOutcome::Unknown(_))),
-            ) => Some(*id),
-            (_, _) => None,
-        };
-        self.tell(bent.map_or(input, DeskIn::Router));
-        if let Some(view) = unknown.and_then(|id| self.view_of(id)) {
-            self.look_once(view.order.intent.symbol);
+            self.tell(DeskIn::Risk(RiskIn::Clear(code, scope)));
         }
     }
 
-    /// A planted bug takes one look for all that the proof of absence asks for.
-    fn look_once(&mut self, symbol: Symbol) {
-        let at = self.look_back();
-        let rows = self.rows(at, Some(symbol));
-        let local = self
-            .life
-            .as_ref()
-            .map_or(self.now, |life| life.local(self.now));
-        for look in 1..=3 {
-            let asked_at = local.plus_ms(look * 30_000);
-            self.tell(DeskIn::Router(RouterIn::Snapshot(Snapshot {
-                asked_at,
-                open: rows.clone(),
-                histories: vec![(symbol, Timestamp(0), rows.clone())],
-                trades: Vec::new(),
-                trades_since: local,
-            })));
+    /// What trips the kill switch has tripped it by the end of the turn.
+    fn must_be_killed(&mut self, rule: &'static str) {
+        if !self.is_killed && self.life.is_some() {
+            self.oracle.broken(self.now, rule, String::new());
         }
     }
 
-    fn view_of(&self, id: ClientId) -> Option<OrderView> {
-        let view = self.life.as_ref()?.desk.router().order(id)?;
-        Some(*view).filter(|view| !view.state.is_terminal())
-    }
-
-    /// Sends an order again, once; returns whether it did.
-    fn resend(&mut self, id: ClientId) -> bool {
-        let Some(view) = self.view_of(id) else {
-            return false;
+    /// A second of our clock: it drifts, and may stand still for a while.
+    pub(crate) fn tick(&mut self) {
+        let freezes = self.faults.freeze > 0 && self.dice.chance(self.faults.freeze);
+        let frozen_ms = if freezes {
+            self.dice.between(0, self.plan.clock.freeze_ms_max)
+        } else {
+            0
         };
-        let Some(life) = self.life.as_mut().filter(|life| !life.resent.contains(&id)) else {
-            return false;
-        };
-        life.resent.insert(id);
-        let stamp = life.local(self.now).plus_ms(life.offset_ms);
-        self.post(view.order, stamp);
-        true
-    }
-
-    /// A planted bug withholds what would show an order that has no number yet.
-    pub(crate) fn is_untold(&self, client_id: Option<ClientId>) -> bool {
-        self.plant == Some(Plant::ExistenceUntold)
-            && client_id
-                .and_then(|id| self.view_of(id))
-                .is_some_and(|view| view.order_id.is_none())
-    }
-
-    /// A planted bug counts one trade of an order.
-    pub(crate) fn is_later_trade(&self, order_id: OrderId, id: engine::ids::TradeId) -> bool {
-        let mut fills = self.exchange.fills();
-        self.plant == Some(Plant::FillsByOrder)
-            && fills
-                .find(|fill| fill.order_id == order_id)
-                .is_some_and(|first| first.id != id)
+        let Some(life) = &mut self.life else { return };
+        let moved_ms = self.plan.clock.drift_ms - frozen_ms;
+        life.skew_ms = (life.skew_ms + moved_ms).clamp(-SKEW_MS_WILD, SKEW_MS_WILD);
+        let number = life.number;
+        self.is_kill_due |= life.skew_ms.abs() >= SKEW_MS_DOUBT;
+        self.after(TICK_MS, Happening::Tick(number));
     }
 
     /// Returns the place of a pair of ours.
@@ -469,20 +433,4 @@ fn maintenance(request: &Request) -> Reply {
             no_answer(request, UnknownCause::Ambiguous)
         }
     }
-}
-
-/// The row that a careless reader of an acknowledged cancel would make up.
-fn ended_row(view: &OrderView) -> Option<OrderRow> {
-    let intent = &view.order.intent;
-    Some(OrderRow {
-        id: view.order_id?,
-        client_id: Some(view.client_id()),
-        symbol: intent.symbol,
-        side: intent.side,
-        price: intent.limit,
-        qty: intent.qty,
-        left: view.remaining(),
-        status: RowStatus::Canceled,
-        at: view.since,
-    })
 }

@@ -12,6 +12,17 @@ use serde::Serialize;
 const PER_MILLION: u32 = 1_000_000;
 /// One seed of this many breaks assumptions of the exchange.
 const BEYOND_ONE_IN: i64 = 16;
+/// Distance of a clock that is well kept, milliseconds.
+pub(crate) const SKEW_MS_TAME: i64 = 900;
+/// Distance of one that is not, milliseconds.
+pub(crate) const SKEW_MS_WILD: i64 = 10_000;
+/// One seed of this many has a clock that goes wrong, and one of this many a client id that is not repeated.
+const CLOCK_ONE_IN: i64 = 5;
+const ECHO_ONE_IN: i64 = 24;
+const STORM_ONE_IN: i64 = 24;
+/// Orders per minute: never reached, and reached often.
+const WIDE_PACE: usize = 200;
+const TIGHT_PACE: usize = 5;
 /// Length of the part with faults, milliseconds.
 const FAULTS_MS: (i64, i64) = (90_000, 300_000);
 
@@ -54,6 +65,10 @@ pub struct Faults {
     pub crash: u32,
     /// A commit takes up to two seconds.
     pub slow_disk: u32,
+    /// Per record: the disk takes no more; the process ends soon after.
+    pub disk_full: u32,
+    /// Per second: our clock stands still for a while.
+    pub freeze: u32,
     /// A refusal for an order that was accepted; breaks an assumption.
     pub lying_refusal: u32,
 }
@@ -69,6 +84,28 @@ pub struct Lag {
     pub replicas: bool,
 }
 
+/// How our clock goes while faults last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Our clock less the exchange's at a start, largest distance, milliseconds; drawn anew at each start.
+    pub skew_ms_max: i64,
+    /// What that distance gains each second, milliseconds.
+    pub drift_ms: i64,
+    /// Longest time for which it stands still, milliseconds.
+    pub freeze_ms_max: i64,
+}
+
+/// What the exchange does with our client id from some moment on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// Repeats it, as documented.
+    Kept,
+    /// Repeats none.
+    Missing,
+    /// Repeats another.
+    Replaced,
+}
+
 /// Everything that is decided before the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -78,8 +115,16 @@ pub struct Plan {
     pub faults: Faults,
     /// How the lists lag while faults last.
     pub lag: Lag,
-    /// Our clock less the exchange's, largest distance, milliseconds; drawn anew at each start.
-    pub skew_ms_max: i64,
+    /// How our clock goes.
+    pub clock: Clock,
+    /// What becomes of our client ids; one that is not kept must end in a kill.
+    pub echo: Echo,
+    /// The account's owner trades and cancels by hand, ours included, and places orders that look like ours.
+    pub owner: bool,
+    /// Every session of the stream ends at once.
+    pub storm: bool,
+    /// Orders per minute that the gate lets pass.
+    pub orders_per_minute: usize,
     /// An assumption of the exchange is broken: ghosts are expected, and must end in a kill.
     pub is_beyond: bool,
     /// Pairs that are traded, by place in the simulator's table, and who trades them.
@@ -103,18 +148,33 @@ impl Plan {
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed ^ 0x0043_4841_4f53);
         let is_beyond = dice.between(1, BEYOND_ONE_IN) == 1;
-        let skew_ms_max = if dice.chance(PER_MILLION / 2) { 900 } else { 0 };
+        let skew_ms_max = if dice.chance(PER_MILLION / 2) {
+            SKEW_MS_TAME
+        } else {
+            0
+        };
         let mut faults = draw_faults(&mut dice);
         let mut lag = draw_lag(&mut dice);
         if is_beyond {
             faults.lying_refusal = rate(&mut dice, 20_000, 200_000);
             lag.lists_ms_max = dice.between(10_000, 40_000);
         }
+        let mut strange = Dice::new(seed ^ 0x5354_5241_4e47_4552);
+        faults.disk_full = maybe(&mut strange, 50, 2_000);
+        let clock = draw_clock(&mut strange, skew_ms_max, &mut faults);
         Self {
             seed,
             faults,
             lag,
-            skew_ms_max,
+            clock,
+            echo: draw_echo(&mut strange),
+            owner: strange.chance(PER_MILLION / 3),
+            orders_per_minute: if strange.chance(PER_MILLION / 4) {
+                TIGHT_PACE
+            } else {
+                WIDE_PACE
+            },
+            storm: strange.between(1, STORM_ONE_IN) == 1,
             is_beyond,
             desks: draw_desks(&mut dice),
             has_strategies: true,
@@ -136,7 +196,11 @@ impl Plan {
                 queue_ms_max: 20,
                 replicas: false,
             },
-            skew_ms_max: 0,
+            clock: Clock::default(),
+            echo: Echo::Kept,
+            owner: false,
+            storm: false,
+            orders_per_minute: WIDE_PACE,
             is_beyond: false,
             desks: vec![(0, StrategyKind::MarketMaker)],
             has_strategies: false,
@@ -186,7 +250,46 @@ fn draw_faults(dice: &mut Dice) -> Faults {
         diff_lost: maybe(dice, 500, 20_000),
         crash: maybe(dice, 300, 15_000),
         slow_disk: maybe(dice, 5_000, 200_000),
+        disk_full: 0,
+        freeze: 0,
         lying_refusal: 0,
+    }
+}
+
+/// A clock never steps forward: it is the wall clock at the start and monotonic time since (actors/src/clock.rs). It
+/// may start wrong, run fast or slow, and stand still while the machine sleeps.
+fn draw_clock(dice: &mut Dice, tame_ms: i64, faults: &mut Faults) -> Clock {
+    let tame = Clock {
+        skew_ms_max: tame_ms,
+        ..Clock::default()
+    };
+    if dice.between(1, CLOCK_ONE_IN) != 1 {
+        return tame;
+    }
+    match dice.between(0, 2) {
+        0 => Clock {
+            skew_ms_max: dice.between(SKEW_MS_TAME, SKEW_MS_WILD),
+            ..tame
+        },
+        1 => Clock {
+            drift_ms: dice.between(-20, 20),
+            ..tame
+        },
+        _ => {
+            faults.freeze = rate(dice, 2_000, 50_000);
+            Clock {
+                freeze_ms_max: dice.between(200, SKEW_MS_WILD),
+                ..tame
+            }
+        }
+    }
+}
+
+fn draw_echo(dice: &mut Dice) -> Echo {
+    match dice.between(1, 2 * ECHO_ONE_IN) {
+        1 => Echo::Missing,
+        2 => Echo::Replaced,
+        _ => Echo::Kept,
     }
 }
 

@@ -37,11 +37,25 @@ pub enum Plant {
     TradesFromBoot,
     /// A killed process may trade again after a restart.
     KillForgotten,
+    /// The gate's flag is set by a message, which waits in a mailbox.
+    KillInMailbox,
+    /// The gate is read when an order is handed over, and not again before its first byte.
+    GateOncePerBatch,
+    /// Differences are applied to a book of which no full one was seen since the join.
+    DiffOnOldBook,
+    /// A restart forgets how many orders the last minute has seen.
+    PaceForgotten,
+    /// A stream that opens forgives every failure before it.
+    BackoffReset,
+    /// Something is gone through in the order of a hash.
+    HashOrder,
+    /// The answer to an earlier look at the account is taken for that to a later one.
+    StaleLook,
 }
 
 impl Plant {
     /// Every planted bug.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 21] = [
         Self::SendBeforeRecord,
         Self::ResendOnTimeout,
         Self::ForgetTombstones,
@@ -56,6 +70,13 @@ impl Plant {
         Self::AbsentByOneLook,
         Self::TradesFromBoot,
         Self::KillForgotten,
+        Self::KillInMailbox,
+        Self::GateOncePerBatch,
+        Self::DiffOnOldBook,
+        Self::PaceForgotten,
+        Self::BackoffReset,
+        Self::HashOrder,
+        Self::StaleLook,
     ];
 
     /// Returns the stable name.
@@ -75,6 +96,13 @@ impl Plant {
             Self::AbsentByOneLook => "absent_by_one_look",
             Self::TradesFromBoot => "trades_from_boot",
             Self::KillForgotten => "kill_forgotten",
+            Self::KillInMailbox => "kill_in_mailbox",
+            Self::GateOncePerBatch => "gate_once_per_batch",
+            Self::DiffOnOldBook => "diff_on_old_book",
+            Self::PaceForgotten => "pace_forgotten",
+            Self::BackoffReset => "backoff_reset",
+            Self::HashOrder => "hash_order",
+            Self::StaleLook => "stale_look",
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The exchange's side of a socket is kept in [`Socket`](crate::life::Socket): what was joined, and what it hides.
 
+use crate::planted::Plant;
 use crate::wire;
 use crate::world::{Happening, World};
 use engine::answer::PrivateEvent;
@@ -9,6 +10,7 @@ use engine::desk::DeskIn;
 use engine::ids::Symbol;
 use engine::market::{BookChannel, MarketEvent};
 use engine::msg::{Channel, FeedIn};
+use engine::time::Timestamp;
 use simulator::exchange::{Event, PrivateEvent as Said};
 
 /// A frame's way, milliseconds.
@@ -17,11 +19,18 @@ const FRAME_MS: (i64, i64) = (1, 15);
 const LATE_MS: (i64, i64) = (500, 10_000);
 /// From the wish to the open socket, milliseconds.
 const CONNECT_MS: (i64, i64) = (5, 200);
+/// While it storms, a frame ends its session this often, per million: sessions of a second or two.
+const STORM_RESET: u32 = 30_000;
+/// A stretch of storm, milliseconds, and the connects in it that a back-off up to 30 s comes to with a chance of less
+/// than one in a million.
+const STORM_MS: i64 = 120_000;
+const STORM_CONNECTS_MAX: usize = 18;
 /// Connects that fail are this many times as likely as frames that break.
 const CONNECT_FAILS: u32 = 20;
 
 impl World {
     pub(crate) fn connect(&mut self) {
+        self.judge_connect();
         let wait_ms = self.dice.between(CONNECT_MS.0, CONNECT_MS.1);
         let fails = self.dice.chance(self.faults.stream_reset * CONNECT_FAILS);
         let is_private_silent = self.dice.chance(self.faults.private_silent);
@@ -43,6 +52,26 @@ impl World {
         self.after(wait_ms, Happening::Frame(number, session, frame));
     }
 
+    /// Sessions that end at once are spaced more and more: the hard limit alone lets ten a minute through.
+    fn judge_connect(&mut self) {
+        let now = self.now;
+        let Some(life) = self.life.as_mut() else {
+            return;
+        };
+        if !self.plan.storm || life.number != self.storm_of {
+            self.storm_of = life.number;
+            self.connects_at.clear();
+        }
+        let is_past = |at: &Timestamp| now.ms_since(*at) >= STORM_MS;
+        while self.connects_at.pop_front_if(|at| is_past(at)).is_some() {}
+        self.connects_at.push_back(now);
+        let connects = self.connects_at.len();
+        if self.plan.storm && connects > STORM_CONNECTS_MAX {
+            let seen = format!("{connects} within {STORM_MS} ms");
+            self.oracle.broken(self.now, "reconnects_back_off", seen);
+        }
+    }
+
     pub(crate) fn close(&mut self) {
         if let Some(life) = self.life.as_mut() {
             life.socket.is_open = false;
@@ -61,7 +90,13 @@ impl World {
         self.push_frame(FeedIn::Ack { ok: true, text });
         let pair = self.pair_of(symbol).filter(|_| channel == Channel::Diff);
         if let Some(pair) = pair {
-            let full = self.exchange.book_full(pair, BookChannel::Diff);
+            let mut full = self.exchange.book_full(pair, BookChannel::Diff);
+            self.note_book(pair);
+            if let (Some(Plant::DiffOnOldBook), Some(before)) =
+                (self.plant, self.shown.swap_full(&full))
+            {
+                (full.bids, full.asks) = (before.bids, before.asks);
+            }
             self.push_frame(FeedIn::Market(MarketEvent::Full(full)));
         }
     }
@@ -140,6 +175,9 @@ impl World {
             }
             return;
         }
+        if let Event::BookDiff { pair, .. } = event {
+            self.note_book(*pair);
+        }
         let Some(socket) = self.life.as_ref().map(|life| &life.socket) else {
             return;
         };
@@ -160,7 +198,13 @@ impl World {
 
     /// Rolls for the end of the session; returns whether the frame is lost with it.
     fn breaks(&mut self) -> bool {
-        if self.dice.chance(self.faults.stream_reset) {
+        let is_storm = self.plan.storm && !self.has_healed;
+        let reset = if is_storm {
+            STORM_RESET
+        } else {
+            self.faults.stream_reset
+        };
+        if self.dice.chance(reset) {
             self.push_frame(FeedIn::Disconnected);
             self.close();
             return true;

@@ -10,10 +10,11 @@ use engine::book::BookView;
 use engine::ids::{Asset, ClientId, OrderId};
 use engine::market::Side;
 use engine::mode::Mode;
-use engine::money::Amount;
+use engine::money::{Amount, Qty};
 use engine::order::{OrderState, OrderView};
+use engine::record::Record;
 use simulator::order::State;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The cap is checked at the moment of approval, at the mark of that moment. Until the exchange accepts, the price
 /// may move: that much more is allowed, in basis points.
@@ -63,8 +64,9 @@ impl World {
             let seen = format!("{} open orders", self.open.len());
             self.oracle.broken(self.now, "open_orders", seen);
         }
-        for index in 0..self.rules.len() {
-            self.judge_exposure(index);
+        // What is bought by hand is no decision of the gate's.
+        if self.by_hand.is_empty() {
+            (0..self.rules.len()).for_each(|index| self.judge_exposure(index));
         }
     }
 
@@ -184,12 +186,15 @@ impl World {
             .orders()
             .filter(|order| order.account == self.account);
         for order in mine {
-            let ours = ClientId::parse(&order.client_id).ok();
-            if ours.is_some_and(|id| router.has_folded(id)) && !order.state().is_open() {
+            let Ok(id) = ClientId::parse(&order.client_id) else {
+                // By hand.
+                continue;
+            };
+            if router.has_folded(id) && !order.state().is_open() {
                 // Known and done; what it filled is judged by the ledger.
                 continue;
             }
-            let Some(view) = ours.and_then(|id| router.order(id)) else {
+            let Some(view) = router.order(id) else {
                 wrong.push(("every_order_known", format!("{order:?}")));
                 continue;
             };
@@ -233,10 +238,10 @@ impl World {
             let there = self.exchange.ledger().balance(self.account, asset).total();
             let (here, again) = (ledger.balance(asset), replayed.gate.ledger().balance(asset));
             if here != there {
-                wrong.push((
-                    "ledger_agrees",
-                    format!("{asset}: {here} here, {there} there"),
-                ));
+                let orders = self.misbooked();
+                let seen =
+                    format!("{asset}: {here} here, {there} there; booked, filled {orders:?}");
+                wrong.push(("ledger_agrees", seen));
             }
             if again != here {
                 wrong.push((
@@ -271,6 +276,22 @@ impl World {
                 ));
             }
         }
+    }
+
+    /// Orders of which the journal has booked more or less than was filled.
+    fn misbooked(&self) -> BTreeMap<OrderId, (Qty, Qty)> {
+        let mut orders: BTreeMap<OrderId, (Qty, Qty)> = BTreeMap::new();
+        for record in self.journal.durable() {
+            if let Record::Fill(trade) = record {
+                orders.entry(trade.order_id).or_default().0 += trade.qty;
+            }
+        }
+        let fills = self.exchange.fills();
+        for fill in fills.filter(|fill| fill.account == self.account) {
+            orders.entry(fill.order_id).or_default().1 += fill.qty;
+        }
+        orders.retain(|_, (booked, filled)| booked != filled);
+        orders
     }
 
     fn replayed(&self) -> engine::desk::Cores {

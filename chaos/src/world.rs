@@ -4,16 +4,17 @@
 //! for is carried out by `perform`, over a network that `network` and `stream` spoil.
 
 use crate::journal::{Journal, Survivors};
-use crate::life::{self, Life, Socket};
+use crate::life::Life;
 use crate::oracle::{Oracle, Violation};
-use crate::plan::{Faults, Plan};
+use crate::plan::{Echo, Faults, Plan, SKEW_MS_TAME};
 use crate::planted::Plant;
 use crate::trace::Trace;
+use crate::truth::Shown;
 use crate::verdict::Wrongs;
 use crate::wire;
 use engine::approved::Approved;
 use engine::core::{Core, Outbox};
-use engine::desk::{Desk, DeskEffect, DeskIn};
+use engine::desk::{DeskEffect, DeskIn};
 use engine::dice::Dice;
 use engine::ids::{Asset, ClientId, OrderId};
 use engine::instrument::Instrument;
@@ -22,13 +23,12 @@ use engine::market::Side;
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::money::{Amount, Price};
 use engine::msg::{FeedIn, ReadRequest, RiskIn, RouterIn};
-use engine::record::Record;
 use engine::time::Timestamp;
 use simulator::exchange::{AccountSpec, Exchange};
 use simulator::ledger::AccountIndex;
 use simulator::market::pair::PairIndex;
-use simulator::profile::{Profile, Span};
-use std::collections::{BTreeMap, BTreeSet};
+use simulator::profile::{ClientIdEcho, Profile, Span};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Moment at which every run starts.
 pub const START: Timestamp = Timestamp(1_700_000_000_000_000);
@@ -41,6 +41,8 @@ pub(crate) const STOP_MS: i64 = 60_000;
 const LOOK_EVERY_MS: i64 = 20_000;
 /// Spacing of the operator's looks at what cannot be proven, milliseconds.
 pub(crate) const RESOLVE_EVERY_MS: i64 = 10_000;
+/// When hands and echoes begin to matter, milliseconds.
+const OWNER_FROM_MS: i64 = 15_000;
 /// Steps of one run. More means that something answers itself without end.
 const STEPS_MAX: u64 = 5_000_000;
 /// Wakes without time passing; more means that a core does not move its deadline.
@@ -85,6 +87,16 @@ pub(crate) enum Happening {
     Frame(u32, u32, FeedIn),
     /// The clock is measured.
     Clock(u32),
+    /// A second of our clock has passed, more or less.
+    Tick(u32),
+    /// The gate's flag changes late, as a planted bug has it.
+    Flag(u32, bool),
+    /// A process ends by itself.
+    Exit(u32),
+    /// The account's owner does something by hand.
+    Owner,
+    /// The exchange stops repeating our client ids.
+    Echo,
     /// A new process.
     Restart,
     /// Somebody trades against us.
@@ -134,6 +146,16 @@ pub struct Figures {
     pub unknowns: u64,
     /// Orders that were concluded to be absent.
     pub absents: u64,
+    /// Commits that failed.
+    pub full_disks: u64,
+    /// Orders placed, and orders cancelled, by the account's owner.
+    pub by_hand: u64,
+    /// Submits answered without our client id.
+    pub echoes_missed: u64,
+    /// Measurements of a clock that was too far off.
+    pub skews: u64,
+    /// Books that were held against the exchange's.
+    pub books_judged: u64,
     /// The kill latch was set.
     pub kills: u64,
     /// Orders that were held never to have existed, and did.
@@ -180,12 +202,23 @@ pub struct World {
     /// Somebody with authority asked for a kill.
     pub(crate) is_kill_due: bool,
     pub(crate) has_healed: bool,
-    crash_plan: CrashPlan,
-    out: Outbox<DeskEffect>,
+    pub(crate) crash_plan: CrashPlan,
+    pub(crate) out: Outbox<DeskEffect>,
     tickets: u64,
     /// Orders of ours that the exchange has accepted and not ended.
     pub(crate) open: BTreeMap<ClientId, OrderId>,
     pub(crate) ghosts: BTreeSet<ClientId>,
+    /// When the last buys left us, oldest first.
+    pub(crate) posts_at: VecDeque<Timestamp>,
+    /// When the books were opened.
+    pub(crate) opened_at: Option<Timestamp>,
+    /// Orders that the owner placed by hand.
+    pub(crate) by_hand: Vec<OrderId>,
+    /// What the books showed lately, by pair and change number.
+    pub(crate) shown: Shown,
+    /// When the stream was opened, oldest first, and by which life.
+    pub(crate) connects_at: VecDeque<Timestamp>,
+    pub(crate) storm_of: u32,
     wakes: u32,
 }
 
@@ -246,6 +279,12 @@ impl World {
             tickets: 0,
             open: BTreeMap::new(),
             ghosts: BTreeSet::new(),
+            posts_at: VecDeque::new(),
+            opened_at: None,
+            by_hand: Vec::new(),
+            shown: Shown::default(),
+            connects_at: VecDeque::new(),
+            storm_of: 0,
             wakes: 0,
         }
     }
@@ -259,6 +298,13 @@ impl World {
         }
         if self.plan.operator {
             self.after(20_000, Happening::Operator);
+        }
+        if self.plan.owner {
+            self.after(OWNER_FROM_MS, Happening::Owner);
+        }
+        if self.plan.echo != Echo::Kept {
+            let from_ms = self.dice.between(OWNER_FROM_MS, self.plan.faults_ms);
+            self.after(from_ms, Happening::Echo);
         }
         self.pass_until(START.plus_ms(self.plan.faults_ms));
         self.heal();
@@ -340,8 +386,17 @@ impl World {
         self.plan.lag.lists_ms_max = 200;
         self.plan.lag.replicas = false;
         self.exchange.profile_mut().insert_delay_ms = Span { low: 1, high: 20 };
+        self.exchange.profile_mut().client_id_echo = ClientIdEcho::AsSent;
+        let clock = &mut self.plan.clock;
+        clock.skew_ms_max = clock.skew_ms_max.min(SKEW_MS_TAME);
+        clock.drift_ms = 0;
         if let Some(life) = &mut self.life {
             life.socket.is_private_silent = false;
+        }
+        // The clock is that of the start: what puts it right is another start.
+        let skew_ms = self.life.as_ref().map_or(0, |life| life.skew_ms);
+        if skew_ms.abs() > SKEW_MS_TAME {
+            self.crash(Survivors::All);
         }
         let clear = RiskIn::Clear(ModeCode::OperatorSafeMode, Scope::Global);
         self.tell(DeskIn::Risk(clear));
@@ -389,7 +444,7 @@ impl World {
     fn next_due(&self) -> Option<Timestamp> {
         let queued = self.queue.keys().next().map(|(at, _)| *at);
         let life = self.life.as_ref();
-        let desk = life.and_then(|life| life.desk.deadline().map(|at| life.world(at)));
+        let desk = life.and_then(|life| life.due.map(|at| life.world(at)));
         [queued, self.exchange.next_due(), desk]
             .into_iter()
             .flatten()
@@ -411,11 +466,10 @@ impl World {
             self.happen(what);
             return;
         }
-        let is_due = self.life.as_ref().is_some_and(|life| {
-            life.desk
-                .deadline()
-                .is_some_and(|at| life.world(at) <= self.now)
-        });
+        let is_due = self
+            .life
+            .as_ref()
+            .is_some_and(|life| life.due.is_some_and(|at| life.world(at) <= self.now));
         if is_due {
             self.turn(|desk, local, out| desk.wake(local, out));
         }
@@ -440,6 +494,11 @@ impl World {
                 self.frame(session, frame);
             }
             Happening::Clock(number) if self.is_alive(number) => self.measure_clock(),
+            Happening::Tick(number) if self.is_alive(number) => self.tick(),
+            Happening::Flag(number, is_shut) if self.is_alive(number) => self.set_flag(is_shut),
+            Happening::Exit(number) if self.is_alive(number) => self.crash(Survivors::None),
+            Happening::Owner => self.act_as_owner(),
+            Happening::Echo => self.break_echo(),
             Happening::Restart => self.start(),
             Happening::Rival => self.act_as_rival(),
             Happening::Operator => self.act_as_operator(),
@@ -449,118 +508,10 @@ impl World {
             | Happening::Bytes(..)
             | Happening::Answer(..)
             | Happening::Frame(..)
-            | Happening::Clock(_) => {}
-        }
-    }
-
-    // ---- the process ----
-
-    pub(crate) fn tell(&mut self, input: DeskIn) {
-        if !matches!(input, DeskIn::Feed(FeedIn::Market(_))) {
-            self.trace.note(self.now, format_args!("hears {input:?}"));
-        }
-        self.turn(|desk, local, out| desk.handle(local, input, out));
-    }
-
-    /// Lets the process take one turn and carries out what it asks for; a crash may come before each effect.
-    fn turn(&mut self, act: impl FnOnce(&mut Desk, Timestamp, &mut Outbox<DeskEffect>)) {
-        let Some(life) = &mut self.life else {
-            return;
-        };
-        let mut out = std::mem::take(&mut self.out);
-        let local = life.local(self.now);
-        act(&mut life.desk, local, &mut out);
-        for effect in out.drain() {
-            if self.life.is_none() {
-                continue;
-            }
-            if !matches!(effect, DeskEffect::Seen(_)) {
-                self.figures.effects += 1;
-                if let Some(survivors) = self.crash_due() {
-                    self.crash(survivors);
-                    continue;
-                }
-            }
-            self.perform(effect);
-        }
-        self.out = out;
-        self.judge_turn();
-    }
-
-    fn crash_due(&mut self) -> Option<Survivors> {
-        match self.crash_plan {
-            CrashPlan::Drawn if self.faults.crash > 0 && self.dice.chance(self.faults.crash) => {
-                Some(Survivors::Drawn)
-            }
-            CrashPlan::Drawn => None,
-            CrashPlan::At(numbers, survivors) => {
-                numbers.contains(&self.figures.effects).then_some(survivors)
-            }
-        }
-    }
-
-    fn crash(&mut self, survivors: Survivors) {
-        self.trace.note(self.now, format_args!("crash"));
-        self.figures.crashes += 1;
-        self.life = None;
-        self.journal.crash(survivors, &mut self.dice);
-        let wait_ms = self.dice.between(100, 20_000);
-        self.after(wait_ms, Happening::Restart);
-    }
-
-    /// A new process, made of the journal.
-    fn start(&mut self) {
-        assert!(self.life.is_none(), "one process at a time");
-        let skew_ms = self
-            .dice
-            .between(-self.plan.skew_ms_max, self.plan.skew_ms_max);
-        let local = self.now.plus_ms(skew_ms);
-        let epoch = life::epoch_next(self.journal.durable());
-        self.trace
-            .note(self.now, format_args!("start {epoch} skew {skew_ms}"));
-        let records = (self.journal.durable(), self.journal.checkpoint());
-        let cores = life::cores(
-            &self.plan,
-            &self.rules,
-            records,
-            local,
-            self.plant,
-            &mut self.dice,
-        );
-        self.journal.write(Record::Boot { epoch, at: local });
-        self.oracle.restart();
-        self.life = Some(Life {
-            number: epoch,
-            desk: Desk::new(cores),
-            skew_ms,
-            offset_ms: 0,
-            socket: Socket::default(),
-            tickets: BTreeSet::new(),
-            reads: BTreeMap::new(),
-            is_shut: self.is_killed,
-            clean_pass_at: None,
-            resent: BTreeSet::new(),
-        });
-        if self.is_killed && self.plant != Some(Plant::KillForgotten) {
-            let raise = RiskIn::Raise(ModeCode::OperatorKill, Scope::Global, Mode::KillSwitch);
-            self.tell(DeskIn::Risk(raise));
-        }
-        self.turn(|desk, local, out| desk.recover(local, out));
-        for rules in self.rules.clone() {
-            self.turn(|desk, local, out| desk.learn(local, rules, out));
-        }
-        self.after(0, Happening::Clock(epoch));
-    }
-
-    fn commit(&mut self) {
-        for id in self.journal.commit(self.now) {
-            let Some(life) = &self.life else { continue };
-            let number = life.number;
-            let wait_ms = self.dice.between(0, 2);
-            self.after(
-                wait_ms,
-                Happening::Hear(number, DeskIn::Router(RouterIn::Durable(id))),
-            );
+            | Happening::Clock(_)
+            | Happening::Tick(_)
+            | Happening::Flag(..)
+            | Happening::Exit(_) => {}
         }
     }
 

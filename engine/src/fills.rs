@@ -58,6 +58,13 @@ impl FillBook {
         is_new
     }
 
+    /// Returns the sum of what was booked.
+    pub fn booked(&self) -> Qty {
+        let units =
+            |((_, qty), count): (&(Price, Qty), &Count)| qty.units() * i64::from(count.booked);
+        Qty::from_units(self.counts.iter().map(units).sum())
+    }
+
     /// Takes in a trade that was booked in an earlier life. Why it was booked then is not on record: the reports that
     /// paired with others are not, so it counts as booked whatever the sources have shown since.
     pub fn was_booked(&mut self, trade: &OwnTrade) {

@@ -156,13 +156,14 @@ pub struct ModeBoard {
 }
 
 impl ModeBoard {
-    /// Raises a contribution; its `since` stays while its mode stays. Returns whether anything changed.
+    /// Raises a contribution; its `since` stays while its mode stays, and a kill is never exchanged for less. Returns
+    /// whether anything changed.
     pub fn raise(&mut self, code: ModeCode, scope: Scope, mode: Mode, now: Timestamp) -> bool {
-        let same = self
+        let stays = self
             .voices
             .get(&(code, scope))
-            .is_some_and(|voice| voice.mode == mode);
-        if !same {
+            .is_some_and(|voice| voice.mode == mode || voice.mode == Mode::KillSwitch);
+        if !stays {
             self.voices.insert(
                 (code, scope),
                 Contribution {
@@ -173,7 +174,7 @@ impl ModeBoard {
                 },
             );
         }
-        !same
+        !stays
     }
 
     /// Drops a contribution. A kill never leaves this way (it needs an operator's reset). Returns whether anything changed.
@@ -277,6 +278,16 @@ mod tests {
             Timestamp(1),
         );
         assert!(!board.clear(ModeCode::GhostOrder, Scope::Global));
+        assert_eq!(board.global(), Mode::KillSwitch);
+    }
+
+    #[test]
+    fn a_kill_is_not_weakened_when_its_cause_becomes_smaller() {
+        let mut board = ModeBoard::default();
+        let (code, scope) = (ModeCode::ClockSkew, Scope::Global);
+        board.raise(code, scope, Mode::KillSwitch, Timestamp(1));
+        assert!(!board.raise(code, scope, Mode::ObserveOnly, Timestamp(2)));
+        assert!(!board.clear(code, scope));
         assert_eq!(board.global(), Mode::KillSwitch);
     }
 }

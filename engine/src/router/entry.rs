@@ -209,8 +209,19 @@ impl Entry {
         self.fill(trade, now);
     }
 
+    /// Takes over the trades that were booked as a stranger's before this order's number was known.
+    pub(crate) fn adopt(&mut self, fills: FillBook) {
+        let booked = fills.booked();
+        self.fills = fills;
+        self.filled_by(booked, self.view.since);
+    }
+
     fn fill(&mut self, trade: &OwnTrade, now: Timestamp) {
-        self.view.filled += trade.qty;
+        self.filled_by(trade.qty, now);
+    }
+
+    fn filled_by(&mut self, qty: Qty, now: Timestamp) {
+        self.view.filled += qty;
         let ordered = self.view.order.intent.qty;
         if self.view.filled >= ordered {
             self.become_state(OrderState::Filled, now);

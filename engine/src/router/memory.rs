@@ -306,11 +306,14 @@ impl Memory {
     }
 
     pub(super) fn index(&mut self, id: ClientId) {
-        let Some(entry) = self.entries.get(&id) else {
+        let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
         if let Some(order_id) = entry.view.order_id {
             self.by_id.insert(order_id, id);
+            if let Some(fills) = self.foreign.remove(&order_id) {
+                entry.adopt(fills);
+            }
         }
         if entry.is_living() {
             self.living.insert(id);

@@ -250,3 +250,48 @@ fn a_missing_echo_kills() {
     );
     assert!(world.raised(ModeCode::ClientIdEchoMismatch));
 }
+
+/// Plays news of an order whose client id nothing repeats; expects its state, what was filled, and one booking.
+fn check_nameless(news: Vec<RouterIn>, expected: (OrderState, i64)) {
+    let mut world = World::new();
+    world.tell(0, RouterIn::Opened(ms(0))).sent(1, 0);
+    let mut booked = 0;
+    for (at, input) in (9..).zip(news) {
+        world.tell(at, input);
+        let fills = world.effects.iter();
+        booked += fills
+            .filter(|effect| matches!(effect, RouterEffect::Fill(_)))
+            .count();
+    }
+    assert_eq!((world.state(1), world.filled(1)), expected);
+    assert_eq!(booked, 1);
+    let mut reborn = World::new();
+    reborn.recall(&world.records);
+    assert_eq!((reborn.state(1), reborn.filled(1)), expected);
+}
+
+#[test]
+fn a_trade_that_came_before_its_order_had_a_number_is_booked_once() {
+    let accepted = || RouterIn::Outcome(cid(1), SubmitOutcome::AcceptedWithoutEcho(OrderId(77)));
+    let listed = |units| {
+        RouterIn::Snapshot(Snapshot {
+            asked_at: ms(20),
+            open: Vec::new(),
+            histories: Vec::new(),
+            trades: vec![trade(TradeSource::Rest, 900, 77, units)],
+            trades_since: ms(0),
+        })
+    };
+    check_nameless(
+        vec![streamed(1, 77, 10), accepted(), listed(10)],
+        (OrderState::Filled, 10),
+    );
+    check_nameless(
+        vec![streamed(1, 77, 4), accepted(), listed(4)],
+        (OrderState::Partial, 4),
+    );
+    check_nameless(
+        vec![accepted(), streamed(1, 77, 4), listed(4)],
+        (OrderState::Partial, 4),
+    );
+}
