@@ -4,6 +4,7 @@
 //! one step that also bumps the serial, and lowering must name the serial it was asked for, so that a raise that was
 //! acknowledged can never be undone by a lowering that did not know of it.
 
+use engine::mode::ModeCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +20,8 @@ const SERIAL_ONE: u64 = 1 << FLAG_BITS;
 pub enum Flag {
     /// The kill switch; latched, lowered only by an operator's reset.
     Kill,
+    /// Only a restart lets orders out: the configuration kills, or a reset has dropped the arming.
+    Disarmed,
     /// Safe mode, as an operator asked for it.
     Safe,
     /// The effective mode lets no new order out.
@@ -29,12 +32,19 @@ pub enum Flag {
 
 impl Flag {
     /// Every flag, strictest first.
-    pub const ALL: [Self; 4] = [Self::Kill, Self::Safe, Self::Observe, Self::Drain];
+    pub const ALL: [Self; 5] = [
+        Self::Kill,
+        Self::Disarmed,
+        Self::Safe,
+        Self::Observe,
+        Self::Drain,
+    ];
 
     /// Returns the name used in logs and on the status page.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Kill => "kill",
+            Self::Disarmed => "disarmed",
             Self::Safe => "safe",
             Self::Observe => "observe",
             Self::Drain => "drain",
@@ -47,17 +57,34 @@ impl Flag {
             Self::Safe => 1 << 1,
             Self::Observe => 1 << 2,
             Self::Drain => 1 << 3,
+            Self::Disarmed => 1 << 4,
         }
     }
 
     const fn every() -> u64 {
-        Self::Kill.bit() | Self::Safe.bit() | Self::Observe.bit() | Self::Drain.bit()
+        Self::Kill.bit()
+            | Self::Disarmed.bit()
+            | Self::Safe.bit()
+            | Self::Observe.bit()
+            | Self::Drain.bit()
     }
 }
 
 /// Counts the raises of any flag; names the state that a lowering was decided on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Serial(u64);
+
+impl Serial {
+    /// Returns the bare number, for a message that comes back.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// Makes a serial of a number that [`Serial::number`] gave.
+    pub const fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
 
 /// Proof that the gate was open at one serial. It is void once anything has been raised since, even if lowered again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +99,8 @@ pub struct RaisedSince;
 #[derive(Clone, Debug)]
 pub struct Gate {
     word: Arc<AtomicU64>,
+    /// Causes of kills that nobody has written down yet, one bit for each code.
+    causes: Arc<AtomicU64>,
 }
 
 /// The one handle that may lower flags; held by whoever decides about modes. Deliberately not `Clone`.
@@ -89,7 +118,10 @@ impl GateOwner {
     pub fn new() -> Self {
         let word = Arc::new(AtomicU64::new(Flag::every()));
         Self {
-            gate: Gate { word },
+            gate: Gate {
+                word,
+                causes: Arc::default(),
+            },
         }
     }
 
@@ -135,6 +167,21 @@ impl Gate {
                 Err(current) => seen = current,
             }
         }
+    }
+
+    /// Trips the kill switch: the gate is shut when this returns, and the keeper of the latch writes the cause down.
+    ///
+    /// Lock-free, from any thread. The flag comes before the cause, so that a reset in between leaves a cause behind
+    /// that trips again.
+    pub fn kill(&self, cause: ModeCode) -> Serial {
+        let serial = self.raise(Flag::Kill);
+        self.causes.fetch_or(cause.bit(), Ordering::SeqCst);
+        serial
+    }
+
+    /// Takes every cause since the last call, as a set of [`ModeCode::bit`]; for the keeper of the latch.
+    pub fn take_causes(&self) -> u64 {
+        self.causes.swap(0, Ordering::SeqCst)
     }
 
     /// Returns the current serial: the ticket for a later lowering.
@@ -225,6 +272,17 @@ mod tests {
         let serial = gate.raise(Flag::Safe);
         assert_eq!(owner.lower(Flag::Safe, serial), Ok(()));
         assert_eq!(gate.raised(), [Flag::Observe]);
+    }
+
+    #[test]
+    fn a_kill_shuts_first_and_leaves_each_cause_to_be_written_down_once() {
+        let (_owner, gate) = open();
+        gate.kill(ModeCode::GhostOrder);
+        gate.kill(ModeCode::ClockSkew);
+        gate.kill(ModeCode::GhostOrder);
+        assert_eq!(gate.raised(), [Flag::Kill]);
+        let expected = ModeCode::GhostOrder.bit() | ModeCode::ClockSkew.bit();
+        assert_eq!((gate.take_causes(), gate.take_causes()), (expected, 0));
     }
 
     #[test]

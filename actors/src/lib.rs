@@ -12,6 +12,7 @@ pub mod exits;
 pub mod gate;
 pub mod guardian;
 pub mod journal;
+pub mod latch;
 pub mod link;
 pub mod locks;
 pub mod logging;

@@ -13,6 +13,7 @@ use engine::answer::CancelReply;
 use engine::book::BookView;
 use engine::ids::{ClientId, Symbol};
 use engine::intent::{Intent, SilentReason, StrategyKind};
+use engine::kill::{Kill, KillId};
 use engine::msg::{
     DownReason, FeedNote, ModeReport, MoneyReport, PassReport, RiskNote, RouterNote,
 };
@@ -60,6 +61,10 @@ pub enum Observed {
     CancelAnswered(ClientId, CancelReply, i64),
     /// The mode.
     Mode(ModeReport),
+    /// The kill switch was tripped and is latched.
+    Killed(Kill),
+    /// The trip was reset; the process is disarmed.
+    KillReset(KillId),
     /// The account.
     Money(MoneyReport),
     /// A booking of the gate that is out of the ordinary.
@@ -253,6 +258,18 @@ impl Observer {
                 tracing::debug!(event = "cancel_answered", client_order_id = %id, took_ms);
             }
             Observed::Mode(report) => mode(&mut status, metrics, now, report),
+            Observed::Killed(kill) => {
+                metrics.kill_latched(true);
+                let text = format!("{} as {}, by {}", kill.cause.as_str(), kill.id, kill.by);
+                status.note(now, "killed", text);
+                status.kill = Some(kill.clone());
+            }
+            Observed::KillReset(id) => {
+                metrics.kill_latched(false);
+                metrics.armed(false);
+                status.note(now, "kill_reset", id.to_string());
+                status.disarm();
+            }
             Observed::Money(report) => {
                 metrics.money(report.equity, report.day_pnl, report.exposure);
                 status.money = Some(report.clone());
@@ -502,7 +519,6 @@ fn mode(status: &mut Status, metrics: &Metrics, now: engine::time::Timestamp, re
         .iter()
         .any(|voice| voice.code == engine::mode::ModeCode::OperatorSafeMode);
     metrics.safe_mode(is_safe);
-    metrics.kill_latched(report.mode == engine::mode::Mode::KillSwitch);
     status.mode = report.mode;
     status.voices.clone_from(&report.voices);
 }

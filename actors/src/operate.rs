@@ -15,6 +15,7 @@ use crate::driver::submit::PortParts;
 use crate::driver::{Keys, tls};
 use crate::exits::{LiveExits, SimulatedExits, Way};
 use crate::gate::{Flag, GateOwner};
+use crate::latch::Latch;
 use crate::link::Sent;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
@@ -79,6 +80,8 @@ pub struct Setup {
     pub keys: Keys,
     /// The egress gate.
     pub owner: Arc<GateOwner>,
+    /// The kill latch, as the start found it.
+    pub latch: Latch,
     /// The journal.
     pub store: Store,
     /// What it adds up to.
@@ -164,7 +167,9 @@ pub async fn operate(
     // Before any actor lives and may raise a flag: what one has raised, a start must not lower. The flag of the mode
     // stays up until the RiskGate lowers it.
     parts.open(setup.past.sum().money().safe_since().is_some());
+    let on_record = setup.past.sum().kill().cloned();
     let mut running = parts.start(setup)?;
+    let keeper = parts.keeper(&running, on_record.as_ref())?;
     let operator = Arc::new(parts.operator(&running));
     parts.upkeep(&running);
     let control = parts.control(&operator);
@@ -181,6 +186,7 @@ pub async fn operate(
         control.stop();
     }
     drop(operator);
+    keeper.stop();
     let count = u32::try_from(leftovers.len()).unwrap_or(u32::MAX);
     running.shut_down(count, &parts.clock).await;
     Ok(Ended {
@@ -202,6 +208,7 @@ struct Parts {
     clock: Clock,
     settings: Arc<Settings>,
     owner: Arc<GateOwner>,
+    latch: Latch,
     links: Links,
     eyes: Eyes,
     status: SharedStatus,
@@ -236,6 +243,7 @@ impl Parts {
             clock: setup.clock.clone(),
             settings: Arc::clone(&setup.settings),
             owner: Arc::clone(&setup.owner),
+            latch: setup.latch.clone(),
             links: Links::default(),
             eyes: Eyes::default(),
             status: Arc::clone(&setup.status),
@@ -393,13 +401,14 @@ impl Parts {
         }
     }
 
-    /// Lowers what only the start had raised; a safe mode and a configured kill switch stay.
+    /// Lowers what only the start had raised; a safe mode, a latched and a configured kill stay.
     fn open(&self, was_safe: bool) {
         let gate = self.owner.gate();
         let is_safe = self.settings.safety.safe_mode || was_safe;
         for (flag, stays) in [
             (Flag::Safe, is_safe),
-            (Flag::Kill, self.is_killed()),
+            (Flag::Kill, self.latch.current().is_some()),
+            (Flag::Disarmed, self.is_killed()),
             (Flag::Drain, false),
         ] {
             if !stays && self.owner.lower(flag, gate.serial()).is_err() {
@@ -408,7 +417,7 @@ impl Parts {
         }
     }
 
-    /// What the configuration itself asks for.
+    /// What the configuration itself asks for, and what is latched.
     fn voices(&self) -> Vec<(ModeCode, Mode)> {
         let safe = self
             .settings
@@ -417,8 +426,10 @@ impl Parts {
             .then_some((ModeCode::OperatorSafeMode, Mode::ObserveOnly));
         let kill = self
             .is_killed()
-            .then_some((ModeCode::OperatorKill, Mode::KillSwitch));
-        safe.into_iter().chain(kill).collect()
+            .then_some((ModeCode::ConfiguredKill, Mode::KillSwitch));
+        let latched = self.latch.current();
+        let latched = latched.map(|kill| (kill.cause, Mode::KillSwitch));
+        safe.into_iter().chain(kill).chain(latched).collect()
     }
 
     /// The configured kill switch binds on the live venue; a dry run only shows it.

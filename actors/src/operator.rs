@@ -3,11 +3,14 @@
 //! Lowering risk acts first and is recorded after; raising it needs every precondition, and a refusal names them all.
 //! USR1 has already shut the gate on the signal thread before anything here runs.
 
+pub mod kill;
+
 use crate::clock::Clock;
 use crate::gate::{Flag, GateOwner, Serial};
 use crate::journal::{AppendError, Journal};
+use crate::latch::Latch;
 use crate::link::Sent;
-use crate::observer::SharedStatus;
+use crate::observer::{Eyes, SharedStatus};
 use crate::order_router::OwnOrders;
 use crate::system::Links;
 use engine::intent::CancelReason;
@@ -30,10 +33,14 @@ pub struct Operator {
     pub links: Links,
     /// The egress gate.
     pub owner: Arc<GateOwner>,
+    /// The kill latch.
+    pub latch: Latch,
     /// Durable records.
     pub journal: Journal,
     /// The shared picture.
     pub status: SharedStatus,
+    /// Reports to it.
+    pub eyes: Eyes,
     /// Own orders as the router knows them.
     pub own_orders: OwnOrders,
     /// Time.
@@ -151,6 +158,10 @@ impl Operator {
         let offset_ms = self.clock.offset().map(|offset| offset.ms);
         let checks = [
             (self.owner.gate().is_raised(Flag::Kill), "kill_latched"),
+            (
+                self.owner.gate().is_raised(Flag::Disarmed),
+                "restart_needed",
+            ),
             (self.configured_safe, "configured_safe_mode"),
             (self.unarmed_live, "not_armed"),
             (self.own_orders.unsettled() > 0, "unknown_orders"),
@@ -176,7 +187,7 @@ impl Operator {
 
     fn tell_risk(&self, message: RiskIn) {
         if self.links.risk.send(message) != Sent::Delivered {
-            self.owner.gate().raise(Flag::Kill);
+            self.owner.gate().kill(ModeCode::OrderPathBroken);
             tracing::error!(event = "operator_cannot_reach_gate");
         }
     }

@@ -4,7 +4,7 @@
 //! under one lock with the append, so that an early report cannot be missed.
 
 use crate::exits::Exits;
-use crate::gate::{Flag, Gate};
+use crate::gate::Gate;
 use crate::journal::Journal;
 use crate::link::{Link, Sent};
 use crate::observer::{Eyes, Observed};
@@ -152,6 +152,14 @@ impl OwnOrders {
             .count()
     }
 
+    /// Returns the number of own orders that are, or may be on their way to, the exchange, without those of unknown
+    /// fate.
+    pub fn at_exchange(&self) -> usize {
+        let known = self.lock();
+        let is_known = |view: &&OrderView| !matches!(view.state, OrderState::Unknown(_));
+        known.orders.values().filter(is_known).count()
+    }
+
     /// Returns what is said about an order.
     pub fn doubt(&self, id: ClientId) -> Doubt {
         self.lock().doubts.get(&id).copied().unwrap_or_default()
@@ -268,7 +276,7 @@ impl<X: Exits> Perform for OrderRouterPort<X> {
             }
             RouterEffect::Raise(code, scope, mode) => {
                 if mode == Mode::KillSwitch {
-                    self.gate.raise(Flag::Kill);
+                    self.gate.kill(code);
                 }
                 self.to_risk(RiskIn::Raise(code, scope, mode));
             }

@@ -2,18 +2,19 @@
 //!
 //! The order path does not lose messages: where one cannot be handed on, the gate is shut at once.
 
-use crate::gate::{Flag, Gate, GateOwner};
+use crate::gate::{Flag, Gate, GateOwner, Serial};
 use crate::journal::Journal;
 use crate::link::{Link, Sent};
 use crate::observer::{Eyes, Observed};
 use crate::shell::Perform;
 use engine::core::Core;
 use engine::intent::CancelReason;
-use engine::mode::Mode;
-use engine::msg::{ModeReport, ReconcileIn, RiskEffect, RouterIn, StrategyIn};
+use engine::mode::{Mode, ModeCode, Scope};
+use engine::msg::{ModeReport, ReconcileIn, RiskEffect, RiskIn, RouterIn, StrategyIn};
 use engine::record::Record;
 use engine::risk::RiskGate;
 use engine::time::Timestamp;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Messages that may wait; beyond it the order path is shut.
@@ -27,10 +28,14 @@ pub struct RiskGatePort {
     pub strategy: Link<StrategyIn>,
     /// The reconciler.
     pub reconciler: Link<ReconcileIn>,
+    /// The gate core itself, for questions that wait their turn.
+    pub risk: Link<RiskIn>,
     /// Durable records.
     pub journal: Journal,
     /// The egress gate's owner: the only place that lowers `Observe`.
     pub owner: Arc<GateOwner>,
+    /// Kills that were passed on: each trips once, however often it is reported.
+    pub kills: BTreeSet<(ModeCode, Scope, Timestamp)>,
     /// Status and log.
     pub eyes: Eyes,
 }
@@ -53,37 +58,68 @@ impl RiskGatePort {
         }
     }
 
-    fn mode(&self, report: ModeReport) {
+    fn mode(&mut self, report: ModeReport) {
         let gate = self.owner.gate();
+        self.kill(&report);
         match report.mode {
-            Mode::Normal | Mode::ReduceRiskOnly => {
-                // If something was raised meanwhile the gate stays shut; the next report decides again.
-                let asked_at = gate.serial();
-                if self.owner.lower(Flag::Observe, asked_at).is_err() {
-                    tracing::info!(
-                        event = "gate_stays_shut",
-                        msg = "something was raised while the mode was lowered"
-                    );
-                }
-            }
+            Mode::Normal | Mode::ReduceRiskOnly => self.ask_to_open(),
             Mode::ObserveOnly => {
                 if !gate.is_raised(Flag::Observe) {
                     gate.raise(Flag::Observe);
                 }
             }
             Mode::KillSwitch => {
-                gate.raise(Flag::Kill);
                 // Whoever trades the pairs: every own order goes (D02). The router asks once for each.
                 self.to_router(RouterIn::CancelAll(CancelReason::Kill));
             }
         }
         self.eyes.see(Observed::Mode(report));
     }
+
+    /// Trips for every kill that was not there before. The configuration's own shuts the gate and latches nothing.
+    fn kill(&mut self, report: &ModeReport) {
+        let gate = self.owner.gate();
+        let voices = (report.voices.iter()).filter(|voice| voice.mode == Mode::KillSwitch);
+        let kills: BTreeSet<_> = voices
+            .map(|voice| (voice.code, voice.scope, voice.since))
+            .collect();
+        for (code, ..) in kills.difference(&self.kills) {
+            if *code == ModeCode::ConfiguredKill {
+                gate.raise(Flag::Disarmed);
+            } else {
+                gate.kill(*code);
+            }
+        }
+        self.kills = kills;
+    }
+
+    /// Whoever raises `Observe` tells the core behind it. So the core is asked once more, behind all that waits, and
+    /// its answer opens the gate only if nothing was raised since the question.
+    fn ask_to_open(&self) {
+        let gate = self.owner.gate();
+        if gate.is_raised(Flag::Observe)
+            && self.risk.send(RiskIn::Confirm(gate.serial().number())) != Sent::Delivered
+        {
+            shut(&gate, &self.eyes, "risk_to_itself");
+        }
+    }
+
+    fn confirmed(&self, asked_at: u64, mode: Mode) {
+        match mode {
+            Mode::Normal | Mode::ReduceRiskOnly => {
+                let asked_at = Serial::of(asked_at);
+                if self.owner.lower(Flag::Observe, asked_at).is_err() {
+                    self.ask_to_open();
+                }
+            }
+            Mode::ObserveOnly | Mode::KillSwitch => {}
+        }
+    }
 }
 
 /// Shuts the gate for good: a message of the order path could not be handed on.
 pub fn shut(gate: &Gate, eyes: &Eyes, link: &'static str) {
-    gate.raise(Flag::Kill);
+    gate.kill(ModeCode::OrderPathBroken);
     tracing::error!(
         event = "order_path_broken",
         link,
@@ -113,6 +149,7 @@ impl Perform for RiskGatePort {
             }
             RiskEffect::Persist(record) => self.persist(now, record),
             RiskEffect::Mode(report) => self.mode(report),
+            RiskEffect::Confirmed(asked_at, mode) => self.confirmed(asked_at, mode),
             RiskEffect::Money(report) => self.eyes.see(Observed::Money(report)),
             RiskEffect::Explain => {
                 // One that is lost comes again with the next look that differs.
@@ -137,8 +174,6 @@ mod tests {
     use actix::{Actor, Context, Handler};
     use engine::checkpoint::Fold;
     use engine::ids::{AccountTag, Asset, BootTag, ClientId};
-    use engine::mode::{ModeCode, Scope};
-    use engine::msg::RiskIn;
     use engine::risk::{IdSource, RiskSettings};
     use std::collections::BTreeMap;
     use tokio::sync::mpsc;
@@ -197,13 +232,17 @@ mod tests {
             router,
             strategy: Link::default(),
             reconciler: Link::default(),
+            risk: Link::default(),
             journal,
             owner: Arc::new(GateOwner::new()),
+            kills: BTreeSet::new(),
             eyes: Eyes::default(),
         };
         let gate = port.owner.gate();
         let core = RiskGate::new(settings());
+        let link = port.risk.clone();
         let risk = Shell::new(core, port, Clock::manual(START), MAILBOX).start();
+        link.publish(risk.clone().recipient());
         let id = ClientId::new(AccountTag::from_entropy(1), 1, BootTag::from_entropy(1), 7);
         for mode in Mode::ALL {
             let raise = RiskIn::Raise(ModeCode::OperatorKill, Scope::Global, mode);

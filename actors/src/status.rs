@@ -2,11 +2,13 @@
 //!
 //! It is a copy, never a source: nothing decides by it. Decimals leave as text, times as microseconds.
 
+use crate::control::kill_switch::kill_json;
 use crate::ops::{Check, Picture};
 use engine::answer::OrderRow;
 use engine::book::BookView;
 use engine::ids::{ClientId, Symbol};
 use engine::intent::StrategyKind;
+use engine::kill::Kill;
 use engine::mode::{Contribution, Mode, ModeCode};
 use engine::msg::{MoneyReport, PassReport};
 use engine::order::{OrderState, OrderView};
@@ -85,6 +87,8 @@ pub struct Status {
     pub mode: Mode,
     /// Who asks for it.
     pub voices: Vec<Contribution>,
+    /// The trip of the kill switch that is latched.
+    pub kill: Option<Kill>,
     /// The account.
     pub money: Option<MoneyReport>,
     /// Each pair's market.
@@ -114,6 +118,13 @@ impl Status {
             self.events.pop_front();
         }
         self.events.push_back(Event { at, code, text });
+    }
+
+    /// A reset has ended the kill; only a restart arms again.
+    pub fn disarm(&mut self) {
+        self.kill = None;
+        self.identity.is_armed = false;
+        self.identity.blocked.push("restart_needed".to_owned());
     }
 
     /// Returns the number of own orders whose fate is unknown.
@@ -151,7 +162,7 @@ impl Status {
             ),
             check(
                 "not_killed",
-                self.mode != Mode::KillSwitch,
+                self.mode != Mode::KillSwitch && self.kill.is_none(),
                 self.mode.as_str().to_owned(),
             ),
             check("not_stopping", !self.is_stopping(), String::new()),
@@ -193,6 +204,7 @@ impl Status {
             "key": identity.key,
             "uptime_s": now.ms_since(identity.started) / 1_000,
             "mode": self.mode.as_str(),
+            "kill": self.kill.as_ref().map(kill_json),
             "contributions": self.voices.iter().map(voice_json).collect::<Vec<_>>(),
             "money": self.money.as_ref().map(money_json),
             "books": self.books.iter().map(|(symbol, view)| (symbol.to_string(), book_json(view, now))).collect::<serde_json::Map<_, _>>(),

@@ -46,7 +46,7 @@ impl SupervisorPort {
     fn raise(&self, code: ModeCode, mode: Mode) {
         match mode {
             Mode::KillSwitch => {
-                self.gate.raise(Flag::Kill);
+                self.gate.kill(code);
             }
             Mode::ObserveOnly => {
                 self.gate.raise(Flag::Observe);
@@ -59,7 +59,7 @@ impl SupervisorPort {
             mode = mode.as_str()
         );
         if self.risk.send(RiskIn::Raise(code, Scope::Global, mode)) != Sent::Delivered {
-            self.gate.raise(Flag::Kill);
+            self.gate.kill(ModeCode::OrderPathBroken);
         }
     }
 }
@@ -75,7 +75,7 @@ impl Perform for SupervisorPort {
             SupervisorEffect::Renew(actor) => self.command(actor, Command::Renew),
             SupervisorEffect::Raise(code, mode) => self.raise(code, mode),
             SupervisorEffect::Fatal(actor) => {
-                self.gate.raise(Flag::Kill);
+                self.gate.kill(ModeCode::ActorLost);
                 // A full channel means that somebody has heard already.
                 let _heard = self.fatal.try_send(actor);
             }

@@ -9,7 +9,7 @@ mod stage;
 use crate::clock::Clock;
 use crate::driver::stream::StreamParts;
 use crate::exits::Exits;
-use crate::gate::{Flag, GateOwner};
+use crate::gate::GateOwner;
 use crate::guardian::Command;
 use crate::journal::{Journal, JournalEvent, JournalThread};
 use crate::link::Link;
@@ -179,7 +179,7 @@ where
         at: now,
     };
     if journal.append(now, boot).is_err() {
-        plan.owner.gate().raise(Flag::Kill);
+        plan.owner.gate().kill(ModeCode::JournalError);
     }
 
     let (trade, rest) = (Arbiter::new(), Arbiter::new());
@@ -237,7 +237,7 @@ fn journal_reports(
             metrics.journal_committed(records, took_us);
         }
         JournalEvent::Failed(error) => {
-            gate.raise(Flag::Kill);
+            gate.kill(ModeCode::JournalError);
             metrics.journal_failed();
             tracing::error!(event = "journal_failed", error = %error);
             // A full channel means that somebody has heard already.

@@ -4,7 +4,7 @@
 
 use crate::clock::{Clock, Offset};
 use crate::driver::reads::Reads;
-use crate::gate::{Flag, Gate};
+use crate::gate::Gate;
 use crate::link::Sent;
 use crate::observer::{Eyes, Observed};
 use crate::system::{Links, Rulebook};
@@ -100,7 +100,7 @@ impl Upkeep {
         }
         let skew_ms = offset.ms.abs();
         if skew_ms >= self.skew_ms_kill {
-            self.gate.raise(Flag::Kill);
+            self.gate.kill(ModeCode::ClockSkew);
             self.tell_risk(RiskIn::Raise(
                 ModeCode::ClockSkew,
                 Scope::Global,

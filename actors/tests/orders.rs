@@ -245,7 +245,7 @@ fn a_start_under_the_kill_switch_cancels_what_rests() {
     let off = asked(&place, &["safe-mode", "off", "--reason", "no"]);
     assert_eq!(off.code, Some(6), "{off:?}");
     assert!(
-        off.data()["reasons"].to_string().contains("kill_latched"),
+        off.data()["reasons"].to_string().contains("restart_needed"),
         "{off:?}"
     );
     bot.signal(Signal::TERM);

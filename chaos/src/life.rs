@@ -268,6 +268,8 @@ fn ended(record: &Record) -> Option<ClientId> {
         | Record::Adjustment { .. }
         | Record::SafeMode { .. }
         | Record::Audit { .. }
+        | Record::Kill(_)
+        | Record::Reset { .. }
         | Record::Looked { .. }
         | Record::Stop { .. } => None,
     }
@@ -292,6 +294,8 @@ fn subject(record: &Record) -> Option<ClientId> {
         | Record::Adjustment { .. }
         | Record::SafeMode { .. }
         | Record::Audit { .. }
+        | Record::Kill(_)
+        | Record::Reset { .. }
         | Record::Looked { .. }
         | Record::Stop { .. } => None,
     }

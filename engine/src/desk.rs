@@ -361,6 +361,8 @@ fn from_gate(effect: RiskEffect, mail: &mut VecDeque<DeskIn>, out: &mut Outbox<D
     match effect {
         // Evidence is for an operator of a real process; a replay can be run again.
         RiskEffect::Decided(_) => {}
+        // Nobody raises a gate behind the desk's back, so nobody asks.
+        RiskEffect::Confirmed(..) => {}
         RiskEffect::Submit(order) => mail.push_back(DeskIn::Router(RouterIn::Submit(order))),
         RiskEffect::Cancel(id, why) => mail.push_back(DeskIn::Router(RouterIn::Cancel(id, why))),
         RiskEffect::Denied(denial) => out.push(DeskEffect::Seen(Seen::Denied(denial))),

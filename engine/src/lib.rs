@@ -26,6 +26,7 @@ pub mod foreign;
 pub mod ids;
 pub mod instrument;
 pub mod intent;
+pub mod kill;
 pub mod ledger;
 pub mod market;
 pub mod mode;

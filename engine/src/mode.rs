@@ -49,8 +49,18 @@ impl Mode {
 pub enum ModeCode {
     /// An operator's safe mode, by configuration or signal.
     OperatorSafeMode,
-    /// An operator's kill.
+    /// An operator's kill, by command.
     OperatorKill,
+    /// The configuration says `KILL_SWITCH=true`; it goes when the key goes, and latches nothing.
+    ConfiguredKill,
+    /// The file of the kill latch appeared, or cannot be read.
+    KillLatchFile,
+    /// A message of the order path could not be handed on.
+    OrderPathBroken,
+    /// A thread of the process stands still.
+    ThreadStalled,
+    /// The process itself was stopped for a while, and has not been judged since.
+    ProcessSuspended,
     /// A data session is down, or too many books are untrusted.
     MarketDataUntrusted,
     /// One or more submits have an unknown outcome.
@@ -96,11 +106,53 @@ pub enum ModeCode {
 }
 
 impl ModeCode {
+    /// Every code, in the order of the declaration.
+    pub const ALL: [Self; 28] = [
+        Self::OperatorSafeMode,
+        Self::OperatorKill,
+        Self::ConfiguredKill,
+        Self::KillLatchFile,
+        Self::OrderPathBroken,
+        Self::ThreadStalled,
+        Self::ProcessSuspended,
+        Self::MarketDataUntrusted,
+        Self::UnknownOrders,
+        Self::StartupReconcilePending,
+        Self::ReconcileRunning,
+        Self::ReconcileLag,
+        Self::ForeignOrders,
+        Self::BalanceDrift,
+        Self::ClockSkew,
+        Self::Secrets,
+        Self::CredentialsRejected,
+        Self::DailyLossLimit,
+        Self::DrawdownLimit,
+        Self::JournalError,
+        Self::ClientIdEchoMismatch,
+        Self::UnexpectedAnswer,
+        Self::GhostOrder,
+        Self::RecoveryRequired,
+        Self::UncleanStop,
+        Self::FillsPending,
+        Self::ActorLost,
+        Self::Stopping,
+    ];
+
+    /// Returns the code's own bit in a set of codes.
+    pub const fn bit(self) -> u64 {
+        1 << self as u64
+    }
+
     /// Returns the stable code.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OperatorSafeMode => "operator_safe_mode",
             Self::OperatorKill => "operator_kill",
+            Self::ConfiguredKill => "configured_kill",
+            Self::KillLatchFile => "kill_latch_file",
+            Self::OrderPathBroken => "order_path_broken",
+            Self::ThreadStalled => "thread_stalled",
+            Self::ProcessSuspended => "process_suspended",
             Self::MarketDataUntrusted => "market_data_untrusted",
             Self::UnknownOrders => "unknown_orders",
             Self::StartupReconcilePending => "startup_reconcile_pending",
@@ -186,6 +238,15 @@ impl ModeBoard {
         !is_kill && self.voices.remove(&(code, scope)).is_some()
     }
 
+    /// Drops every kill that an operator's reset ends; the configuration's own stays. Returns whether anything changed.
+    pub fn lift_kills(&mut self) -> bool {
+        let before = self.voices.len();
+        self.voices.retain(|_, voice| {
+            voice.mode != Mode::KillSwitch || voice.code == ModeCode::ConfiguredKill
+        });
+        self.voices.len() != before
+    }
+
     /// Returns the strictest global mode.
     pub fn global(&self) -> Mode {
         self.strictest(|scope| scope == Scope::Global)
@@ -266,6 +327,31 @@ mod tests {
             board.voices().map(|v| v.since).collect::<Vec<_>>(),
             vec![Timestamp(5)]
         );
+    }
+
+    #[test]
+    fn every_code_has_a_bit_of_its_own() {
+        let bits = ModeCode::ALL.map(ModeCode::bit);
+        let all = bits.iter().fold(0, |all, bit| all | bit);
+        assert_eq!(all, (1 << ModeCode::ALL.len()) - 1);
+    }
+
+    #[test]
+    fn only_the_configurations_own_kill_outlives_a_reset() {
+        let mut board = ModeBoard::default();
+        let (global, kill) = (Scope::Global, Mode::KillSwitch);
+        board.raise(ModeCode::GhostOrder, global, kill, Timestamp(1));
+        board.raise(
+            ModeCode::OperatorSafeMode,
+            global,
+            Mode::ObserveOnly,
+            Timestamp(1),
+        );
+        assert!(board.lift_kills());
+        assert_eq!(board.global(), Mode::ObserveOnly);
+        board.raise(ModeCode::ConfiguredKill, global, kill, Timestamp(2));
+        assert!(!board.lift_kills());
+        assert_eq!(board.global(), Mode::KillSwitch);
     }
 
     #[test]

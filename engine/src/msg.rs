@@ -241,6 +241,10 @@ pub enum RiskIn {
     Raise(ModeCode, Scope, Mode),
     /// Somebody no longer asks for a mode.
     Clear(ModeCode, Scope),
+    /// An operator has reset the kill switch: whoever asked for it no longer does.
+    LiftKills,
+    /// Which mode holds behind everything that was sent before this? The number comes back unchanged.
+    Confirm(u64),
     /// A fresh strategy knows nothing: every desk is to be told again.
     Resend,
     /// The operator tightened limits.
@@ -258,6 +262,8 @@ pub enum RiskEffect {
     Cancel(ClientId, CancelReason),
     /// An intent was denied.
     Denied(Denial),
+    /// The answer to `RiskIn::Confirm`: its number, and the mode that holds.
+    Confirmed(u64, Mode),
     /// Tell the strategy its situation.
     Desk(DeskView),
     /// Write down.

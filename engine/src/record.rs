@@ -7,6 +7,7 @@ use crate::answer::{OwnTrade, SubmitOutcome, TransferId};
 use crate::decision::Decision;
 use crate::ids::{Asset, ClientId, OrderId};
 use crate::intent::{CancelReason, NewOrder};
+use crate::kill::{Kill, KillId};
 use crate::money::{Amount, Price};
 use crate::order::{OrderState, Resolution};
 use crate::time::Timestamp;
@@ -137,6 +138,19 @@ pub enum Record {
     SafeMode {
         /// On or off.
         on: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// The kill switch was tripped; it stays so until a reset names this trip.
+    Kill(Kill),
+    /// An operator reset the kill switch; written before it acts.
+    Reset {
+        /// The trip that it ends; a later one stays.
+        id: KillId,
+        /// The operator's words.
+        reason: String,
+        /// Who.
+        by: String,
         /// When.
         at: Timestamp,
     },

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::driver::Keys;
 use crate::driver::reads::Reads;
 use crate::gate::GateOwner;
+use crate::latch::Latch;
 use crate::logging::{self, Levels, Logging};
 use crate::metrics::Metrics;
 use crate::observer::{Figures, SharedStatus};
@@ -102,6 +103,7 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
         exchange: Exchange::Live(Some(armed(&server)?)),
         policy_blocks: Vec::new(),
         keys: Keys::from(Arc::new(signer(&server)?)),
+        latch: Latch::boot(None, None, owner.gate(), clock.clone()),
         owner,
         store: in_memory(tag, clock.now())?,
         past: Fold::new(quote),

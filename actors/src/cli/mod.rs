@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod exit;
 pub mod health;
 pub mod init;
+pub mod kill_switch;
 pub mod orders;
 pub mod probe;
 pub mod replay;
@@ -64,6 +65,8 @@ pub enum Command {
     Status(status_cmd::StatusArgs),
     /// Switch safe mode on, ask for its end, or show it
     SafeMode(safe_mode::SafeModeArgs),
+    /// Trip the kill switch, ask for its reset, or show what is latched
+    KillSwitch(kill_switch::KillSwitchArgs),
     /// Show own orders, cancel one or all of them
     Orders(orders::OrdersArgs),
     /// Ask a running process whether it is well; without one, check configuration and exchange
@@ -324,6 +327,7 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
         Command::Run(args) => run::run(&args, signals),
         Command::Status(args) => status_cmd::status(&args, signals),
         Command::SafeMode(args) => safe_mode::safe_mode(&args),
+        Command::KillSwitch(args) => kill_switch::kill_switch(&args),
         Command::Orders(args) => orders::orders(&args, signals),
         Command::Health(args) => health::health(&args),
         Command::Doctor(args) => doctor::doctor(&args),
@@ -350,7 +354,8 @@ mod tests {
     fn an_unknown_command_is_shown_the_known_ones_of_its_place() {
         let beside = |line: &str| commands_beside(line.split(' ').map(OsString::from));
         assert!(
-            beside("btcbot frob").starts_with("demo, run, status, safe-mode, orders, health, ")
+            beside("btcbot frob")
+                .starts_with("demo, run, status, safe-mode, kill-switch, orders, ")
         );
         assert_eq!(beside("btcbot config frob"), "check, show");
     }

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::control::place::{self, Bound, PlaceError};
 use crate::driver::Keys;
 use crate::gate::{Flag, GateOwner};
+use crate::latch::Latch;
 use crate::locks::{AccountLock, DirLock, LockError};
 use crate::logging::{self, Logging};
 use crate::metrics::Metrics;
@@ -151,6 +152,12 @@ async fn trade(
             .map(|reason| reason.policy_code())
             .collect(),
         keys,
+        latch: Latch::boot(
+            place.control.as_ref().map(|_| settings.state.dir.as_path()),
+            place.past.sum().kill(),
+            owner.gate(),
+            clock.clone(),
+        ),
         owner,
         store: place.store,
         past: place.past,

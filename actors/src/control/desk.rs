@@ -3,6 +3,7 @@
 //! A group of verbs has its own file beside this one. The desk holds handles that work while every arbiter is stuck:
 //! atomics, locks of a few instructions, the journal's queue, and connections of its own to the exchange.
 
+use super::kill_switch::kill_json;
 use super::server::Peer;
 use super::wire::{Answer, Request, Verdict};
 use crate::driver::reads::Reads;
@@ -30,6 +31,9 @@ impl Desk {
             Request::Status => self.status(),
             Request::SafeModeOn(why) => self.safe_mode_on(peer, &why).await,
             Request::SafeModeOff(why) => self.safe_mode_off(peer, &why).await,
+            Request::KillStatus => self.kill_status(),
+            Request::KillTrip(why) => self.kill_trip(peer, &why).await,
+            Request::KillReset(reset) => self.kill_reset(peer, &reset).await,
             Request::OrdersList(list) => self.orders_list(list).await,
             Request::OrdersCancel(cancel) => self.orders_cancel(peer, &cancel).await,
             Request::OrdersResolve(resolve) => self.orders_resolve(peer, &resolve).await,
@@ -52,6 +56,7 @@ impl Desk {
             .to_json(now);
         let raised = self.operator.owner.gate().raised();
         picture["taken_us"] = json!(now.0);
+        picture["kill"] = json!(self.operator.latch.current().as_ref().map(kill_json));
         picture["gate"] = json!(raised.into_iter().map(Flag::as_str).collect::<Vec<_>>());
         let own = self.operator.own_orders.living();
         picture["orders"] = own.iter().map(|view| self.order_json(view)).collect();

@@ -6,7 +6,8 @@ use super::wire::{Request, Verdict, Why};
 use crate::clock::{Clock, Offset};
 use crate::gate::{Flag, GateOwner};
 use crate::journal::{Journal, JournalEvent, JournalThread};
-use crate::observer::SharedStatus;
+use crate::latch::Latch;
+use crate::observer::{Eyes, SharedStatus};
 use crate::operator::Operator;
 use crate::order_router::OwnOrders;
 use crate::params;
@@ -46,7 +47,7 @@ fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
     )
     .expect("a thread");
     let owner = Arc::new(GateOwner::new());
-    for flag in [Flag::Kill, Flag::Observe, Flag::Drain] {
+    for flag in [Flag::Kill, Flag::Disarmed, Flag::Observe, Flag::Drain] {
         owner
             .lower(flag, owner.gate().serial())
             .expect("nobody raises");
@@ -55,9 +56,11 @@ fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
     status.write().expect("nobody panics").last_clean = Some(START);
     let operator = Operator {
         links: Links::default(),
+        latch: Latch::boot(Some(dir.path()), None, owner.gate(), clock.clone()),
         owner,
         journal,
         status,
+        eyes: Eyes::default(),
         own_orders: OwnOrders::default(),
         clock,
         configured_safe: false,

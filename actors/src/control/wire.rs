@@ -3,6 +3,7 @@
 //! It reads and writes lines and decides nothing. Every verb is a variant of [`Request`], so that a new one shows all
 //! its places to the compiler.
 
+use crate::control::kill_switch::Reset;
 use crate::control::orders::{Cancel, CancelAll, List};
 use crate::control::records::{Backup, Records};
 use crate::control::resolve::Resolve;
@@ -40,6 +41,15 @@ pub enum Request {
     /// Asks for the end of safe mode.
     #[serde(rename = "safe-mode.off")]
     SafeModeOff(Why),
+    /// What is latched, and what a reset needs.
+    #[serde(rename = "kill-switch.status")]
+    KillStatus,
+    /// Trips the kill switch: never refused.
+    #[serde(rename = "kill-switch.trip")]
+    KillTrip(Why),
+    /// Asks for the end of one trip.
+    #[serde(rename = "kill-switch.reset")]
+    KillReset(Reset),
     /// Own orders.
     #[serde(rename = "orders.list")]
     OrdersList(List),
@@ -61,10 +71,13 @@ pub enum Request {
 }
 
 /// Every verb, as errors list them.
-pub const VERBS: [&str; 9] = [
+pub const VERBS: [&str; 12] = [
     "status",
     "safe-mode.on",
     "safe-mode.off",
+    "kill-switch.status",
+    "kill-switch.trip",
+    "kill-switch.reset",
     "orders.list",
     "orders.cancel",
     "orders.cancel-all",
@@ -80,6 +93,9 @@ impl Request {
             Self::Status => "status",
             Self::SafeModeOn(_) => "safe-mode.on",
             Self::SafeModeOff(_) => "safe-mode.off",
+            Self::KillStatus => "kill-switch.status",
+            Self::KillTrip(_) => "kill-switch.trip",
+            Self::KillReset(_) => "kill-switch.reset",
             Self::OrdersList(_) => "orders.list",
             Self::OrdersCancel(_) => "orders.cancel",
             Self::OrdersCancelAll(_) => "orders.cancel-all",
@@ -124,7 +140,7 @@ impl Request {
         let mut tagged = json!({ "verb": verb });
         if let Some(args) = args {
             tagged["args"] = args;
-        } else if verb != Self::Status.verb() {
+        } else if verb != Self::Status.verb() && verb != Self::KillStatus.verb() {
             tagged["args"] = json!({});
         }
         serde_json::from_value(tagged).map_err(|error| short(format!("args of {verb}: {error}")))
@@ -255,7 +271,13 @@ mod tests {
         vec![
             Request::Status,
             Request::SafeModeOn(why.clone()),
-            Request::SafeModeOff(why),
+            Request::SafeModeOff(why.clone()),
+            Request::KillStatus,
+            Request::KillTrip(why),
+            Request::KillReset(Reset {
+                latch: 7,
+                reason: "because".to_owned(),
+            }),
             Request::OrdersList(List { all: true }),
             Request::OrdersCancel(Cancel {
                 id: "7".to_owned(),

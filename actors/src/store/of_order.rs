@@ -57,6 +57,8 @@ fn subject(record: &Record) -> Option<ClientId> {
         | Record::DayStart { .. }
         | Record::SafeMode { .. }
         | Record::Audit { .. }
+        | Record::Kill(_)
+        | Record::Reset { .. }
         | Record::Looked { .. }
         | Record::Restored { .. }
         | Record::Stop { .. } => None,

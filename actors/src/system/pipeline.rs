@@ -36,7 +36,7 @@ use engine::router::{Keep, OrderRouter, RouterSettings};
 use engine::strategy::Strategies;
 use engine::supervisor::{ActorName, Supervisor};
 use engine::time::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -183,8 +183,10 @@ pub(super) fn risk_gate(
         router: stage.links.router.clone(),
         strategy: stage.links.strategy.clone(),
         reconciler: stage.links.reconciler.clone(),
+        risk: stage.links.risk.clone(),
         journal,
         owner: Arc::clone(&plan.owner),
+        kills: BTreeSet::new(),
         eyes: stage.eyes.clone(),
     };
     let (link, trade) = (stage.links.risk.clone(), stage.trade.clone());

@@ -10,6 +10,7 @@ mod tests;
 
 use crate::answer::SubmitOutcome;
 use crate::ids::{Asset, OrderId};
+use crate::kill::{Kill, KillId};
 use crate::order::Resolution;
 use crate::record::Record;
 use crate::risk;
@@ -30,6 +31,9 @@ pub struct Checkpoint {
     number_max: i64,
     /// When the state was brought back, if nobody has ended safe mode since.
     restored_at: Option<Timestamp>,
+    /// The kill switch as it was tripped last, if nobody has reset that trip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kill: Option<Kill>,
     money: risk::Memory,
     orders: router::Memory,
 }
@@ -42,6 +46,7 @@ impl Checkpoint {
             epoch: 0,
             number_max: 0,
             restored_at: None,
+            kill: None,
             money: risk::Memory::new(quote),
             orders: router::Memory::default(),
         }
@@ -60,6 +65,11 @@ impl Checkpoint {
     /// Returns when the state was brought back, if nobody has ended safe mode since.
     pub const fn restored_at(&self) -> Option<Timestamp> {
         self.restored_at
+    }
+
+    /// Returns the kill switch as it was tripped last, if nobody has reset that trip.
+    pub const fn kill(&self) -> Option<&Kill> {
+        self.kill.as_ref()
     }
 
     /// Returns what the gate takes over.
@@ -112,6 +122,8 @@ impl Fold {
             } => self.numbered(*number),
             Record::Restored { at, .. } => self.sum.restored_at = Some(*at),
             Record::SafeMode { on: false, .. } => self.sum.restored_at = None,
+            Record::Kill(kill) => self.sum.kill = Some(kill.clone()),
+            Record::Reset { id, .. } => self.reset(*id),
             Record::Fill(trade) => {
                 self.numbered(trade.order_id);
                 self.numbered(OrderId(trade.id.0));
@@ -135,6 +147,13 @@ impl Fold {
     /// Returns the sum of everything taken so far.
     pub const fn sum(&self) -> &Checkpoint {
         &self.sum
+    }
+
+    /// A later trip than the one that was reset stays.
+    fn reset(&mut self, id: KillId) {
+        if self.sum.kill.as_ref().is_some_and(|kill| kill.id <= id) {
+            self.sum.kill = None;
+        }
     }
 
     fn answered(&mut self, outcome: SubmitOutcome) {

@@ -10,7 +10,9 @@ use crate::ids::{AccountTag, Asset, BootTag, ClientId, OrderId, Symbol, TradeId}
 use crate::intent::{
     BookStamp, CancelReason, Intent, IntentClass, IntentReason, NewOrder, StrategyKind,
 };
+use crate::kill::Kill;
 use crate::market::Side;
+use crate::mode::ModeCode;
 use crate::money::{Amount, Price, Qty};
 use crate::order::{OrderState, Resolution};
 use crate::record::{Record, RestoredFrom};
@@ -400,9 +402,24 @@ impl Story {
                 at,
             });
         }
+        if self.dice.chance(200_000) {
+            return self.trip_or_reset();
+        }
         if self.dice.chance(500_000) {
             self.write(Record::Stop { at, leftovers: 0 });
         }
         self.start();
+    }
+
+    fn trip_or_reset(&mut self) {
+        let at = self.now;
+        let kill = Kill::new(None, ModeCode::OperatorKill, ("a drill", "uid 0"), at);
+        let record = if self.dice.chance(500_000) {
+            Record::Kill(kill)
+        } else {
+            let (id, reason, by) = (kill.id, kill.reason, kill.by);
+            Record::Reset { id, reason, by, at }
+        };
+        self.write(record);
     }
 }

@@ -4,6 +4,8 @@ use super::story::{OVERLAP_MS, Story, quote, tag};
 use super::*;
 use crate::answer::{OrderRow, OwnTrade, PrivateEvent, RowStatus};
 use crate::core::{Core, Outbox};
+use crate::kill::KillId;
+use crate::mode::ModeCode;
 use crate::msg::{RouterEffect, RouterIn, Snapshot};
 use crate::router::{OrderRouter, RouterSettings};
 use crate::time::Timestamp;
@@ -169,6 +171,33 @@ fn stories_fold_most_of_their_orders() {
         .expect("it can be written")
         .len();
     assert!(larger < size * 2, "{size} bytes have become {larger}");
+}
+
+#[test]
+fn a_kill_is_kept_until_a_reset_names_it_or_a_later_one() {
+    let kill = |before: Option<KillId>| {
+        let cause = ModeCode::GhostOrder;
+        Kill::new(before, cause, ("", "btcbot"), Timestamp::from_ms(5))
+    };
+    let reset = |id: KillId| Record::Reset {
+        id,
+        reason: "looked at".to_owned(),
+        by: "uid 0".to_owned(),
+        at: Timestamp::from_ms(9),
+    };
+    let first = kill(None);
+    let second = kill(Some(first.id));
+    let check = |records: &[Record], expected: Option<&Kill>| {
+        let fold = Fold::of(quote(), ALL, records);
+        assert_eq!(reread(fold.sum()).kill(), expected, "{records:?}");
+    };
+    let (one, two) = (Record::Kill(first.clone()), Record::Kill(second.clone()));
+    check(&[], None);
+    check(&[one.clone()], Some(&first));
+    check(&[one.clone(), two.clone()], Some(&second));
+    check(&[one.clone(), reset(first.id)], None);
+    check(&[one.clone(), two.clone(), reset(first.id)], Some(&second));
+    check(&[one, two, reset(second.id)], None);
 }
 
 #[test]

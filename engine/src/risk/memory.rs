@@ -149,6 +149,8 @@ impl Memory {
             | Record::Decided(_)
             | Record::Looked { .. }
             | Record::Audit { .. }
+            | Record::Kill(_)
+            | Record::Reset { .. }
             | Record::Stop { .. } => {}
         }
     }

@@ -411,6 +411,10 @@ impl Core for RiskGate {
             RiskIn::Rules(rules) => self.on_rules(rules),
             RiskIn::Raise(code, scope, mode) => self.raise(now, code, scope, mode),
             RiskIn::Clear(code, scope) => self.clear(code, scope),
+            RiskIn::LiftKills => self.note_mode(ModeBoard::lift_kills),
+            RiskIn::Confirm(number) => {
+                out.push(RiskEffect::Confirmed(number, self.board.global()));
+            }
             RiskIn::Resend => self.forget_told(),
             RiskIn::Limits(limits) => self.settings.limits = *limits,
         }

@@ -207,6 +207,8 @@ impl Memory {
             | Record::Transfer { .. }
             | Record::Adjustment { .. }
             | Record::Audit { .. }
+            | Record::Kill(_)
+            | Record::Reset { .. }
             | Record::DayStart { .. }
             | Record::SafeMode { .. } => {}
         }

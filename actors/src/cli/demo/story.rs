@@ -138,6 +138,8 @@ impl Story {
             | Observed::Denied(_)
             | Observed::Order(_)
             | Observed::Gate(_)
+            | Observed::Killed(_)
+            | Observed::KillReset(_)
             | Observed::Router(_)
             | Observed::SubmitAnswered(..)
             | Observed::SubmitTook(..)

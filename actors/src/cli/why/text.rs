@@ -176,6 +176,8 @@ fn step(story: &Story, entry: &Entry) -> String {
         | Record::SafeMode { .. }
         | Record::Looked { .. }
         | Record::Audit { .. }
+        | Record::Kill(_)
+        | Record::Reset { .. }
         | Record::Restored { .. }
         | Record::Stop { .. } => String::new(),
     }

@@ -1,0 +1,128 @@
+//! The keeper of the kill latch: a thread that writes down every kill, whoever raised it.
+//!
+//! Whoever kills only raises the gate and leaves a cause; no arbiter, mailbox or disk stands between a cause and the
+//! shut gate. It sends no cancel: the killer does, from the same gate.
+
+use super::Latch;
+use crate::gate::{Flag, Gate};
+use crate::journal::Journal;
+use crate::link::{Link, Sent};
+use crate::observer::{Eyes, Observed};
+use engine::kill::Kill;
+use engine::mode::{Mode, ModeCode, Scope};
+use engine::msg::RiskIn;
+use engine::record::Record;
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Time between two looks at the causes.
+const LOOK: Duration = Duration::from_millis(10);
+/// Looks at the causes to one at the file: every 250 ms.
+const LOOKS_PER_FILE: u32 = 25;
+
+/// What the keeper works with.
+pub struct Keeper {
+    /// The latch.
+    pub latch: Latch,
+    /// Where causes are left.
+    pub gate: Gate,
+    /// Durable records.
+    pub journal: Journal,
+    /// The gate core, for the mode.
+    pub risk: Link<RiskIn>,
+    /// Status and log.
+    pub eyes: Eyes,
+}
+
+/// A running keeper.
+pub struct KeeperThread {
+    stop: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Keeper {
+    /// Starts the thread. `on_record` is the trip that the journal already knows of, if any.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(self, on_record: Option<&Kill>) -> io::Result<KeeperThread> {
+        let (stop, stopped) = sync_channel(1);
+        if let Some(kill) = self.latch.current() {
+            self.eyes.see(Observed::Killed(kill.clone()));
+            if on_record.map(|known| known.id) != Some(kill.id) {
+                self.record(&kill);
+            }
+        }
+        let thread = std::thread::Builder::new()
+            .name("keeper".to_owned())
+            .spawn(move || self.run(&stopped))?;
+        Ok(KeeperThread { stop, thread })
+    }
+
+    fn run(self, stopped: &Receiver<()>) {
+        let mut looks = 0;
+        while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            self.look();
+            looks = (looks + 1) % LOOKS_PER_FILE;
+            if looks == 0
+                && let Some(kill) = self.latch.compare()
+            {
+                self.announce(kill);
+            }
+        }
+        self.look();
+    }
+
+    /// Writes down what was left since the last look.
+    pub(crate) fn look(&self) {
+        let causes = self.gate.take_causes();
+        let left = |code: &ModeCode| causes & code.bit() != 0;
+        for cause in ModeCode::ALL.into_iter().filter(left) {
+            // A reset may have lowered the flag between the raise and its cause.
+            if !self.gate.is_raised(Flag::Kill) {
+                self.gate.raise(Flag::Kill);
+            }
+            if let Some(kill) = self.latch.trip_once(cause) {
+                self.announce(kill);
+            }
+        }
+    }
+
+    fn announce(&self, kill: Kill) {
+        self.record(&kill);
+        let raise = RiskIn::Raise(kill.cause, Scope::Global, Mode::KillSwitch);
+        if self.risk.send(raise) != Sent::Delivered {
+            // The gate is shut and the latch is set; only the shown mode lags.
+            tracing::error!(event = "kill_not_told", reason = kill.cause.as_str());
+        }
+        self.eyes.see(Observed::Killed(kill));
+    }
+
+    fn record(&self, kill: &Kill) {
+        tracing::error!(
+            event = "killed",
+            kill_id = kill.id.0,
+            reason = kill.cause.as_str(),
+            by = kill.by,
+            msg = "no order leaves until an operator's reset: btcbot kill-switch status"
+        );
+        if self
+            .journal
+            .append(kill.at, Record::Kill(kill.clone()))
+            .is_err()
+        {
+            tracing::error!(event = "kill_not_recorded", msg = "the file alone keeps it");
+        }
+    }
+}
+
+impl KeeperThread {
+    /// Ends the thread behind a last look.
+    pub fn stop(self) {
+        // Errors mean that the thread has ended by itself; its panic was reported.
+        let _ = self.stop.try_send(());
+        let _ = self.thread.join();
+    }
+}
