@@ -193,7 +193,7 @@ fn a_kill_is_kept_until_a_reset_names_it_or_a_later_one() {
     };
     let (one, two) = (Record::Kill(first.clone()), Record::Kill(second.clone()));
     check(&[], None);
-    check(&[one.clone()], Some(&first));
+    check(std::slice::from_ref(&one), Some(&first));
     check(&[one.clone(), two.clone()], Some(&second));
     check(&[one.clone(), reset(first.id)], None);
     check(&[one.clone(), two.clone(), reset(first.id)], Some(&second));
