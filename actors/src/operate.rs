@@ -169,7 +169,7 @@ pub async fn operate(
     parts.open(setup.past.sum().money().safe_since().is_some());
     let on_record = setup.past.sum().kill().cloned();
     let mut running = parts.start(setup)?;
-    let keeper = parts.keeper(&running, on_record.as_ref())?;
+    let guards = parts.guards(&running, on_record.as_ref())?;
     let operator = Arc::new(parts.operator(&running));
     parts.upkeep(&running);
     let control = parts.control(&operator);
@@ -186,7 +186,7 @@ pub async fn operate(
         control.stop();
     }
     drop(operator);
-    keeper.stop();
+    guards.stop();
     let count = u32::try_from(leftovers.len()).unwrap_or(u32::MAX);
     running.shut_down(count, &parts.clock).await;
     Ok(Ended {

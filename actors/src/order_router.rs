@@ -8,6 +8,7 @@ use crate::gate::Gate;
 use crate::journal::Journal;
 use crate::link::{Link, Sent};
 use crate::observer::{Eyes, Observed};
+use crate::open_ids::OpenIds;
 use crate::risk_gate::shut;
 use crate::shell::Perform;
 use engine::core::Core;
@@ -49,7 +50,11 @@ impl Waiting {
 
 /// Own orders that have not ended, exactly as the router last said; for whoever must not miss one.
 #[derive(Clone, Default)]
-pub struct OwnOrders(Arc<Mutex<Known>>);
+pub struct OwnOrders {
+    known: Arc<Mutex<Known>>,
+    /// The numbers of those that are open, for the killer.
+    pub ids: OpenIds,
+}
 
 #[derive(Default)]
 struct Known {
@@ -83,10 +88,15 @@ pub enum Ruling {
 impl OwnOrders {
     fn lock(&self) -> MutexGuard<'_, Known> {
         // Single inserts and removals leave both maps whole even if a holder panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn update(&self, view: &OrderView) {
+        match view.order_id {
+            Some(number) if view.state.is_terminal() => self.ids.close(number),
+            Some(number) => self.ids.open(number),
+            None => {}
+        }
         let (mut known, id) = (self.lock(), view.client_id());
         if view.state.is_terminal() {
             known.orders.remove(&id);

@@ -1,14 +1,31 @@
-//! The operator's hand on a run, and the socket that lets commands in.
+//! The operator's hand on a run, the socket that lets commands in, and the threads behind the kill switch.
 
 use super::Parts;
 use crate::control::Control;
 use crate::control::desk::Desk;
+use crate::killer::{Killer, KillerThread};
 use crate::latch::keeper::{Keeper, KeeperThread};
 use crate::operator::Operator;
 use crate::store::StoreError;
 use crate::system::Running;
 use engine::kill::Kill;
 use std::sync::{Arc, Mutex};
+
+/// The threads behind the kill switch.
+pub(super) struct Guards {
+    keeper: KeeperThread,
+    killer: Option<KillerThread>,
+}
+
+impl Guards {
+    /// Ends them; whatever was killed is written down.
+    pub(super) fn stop(self) {
+        if let Some(killer) = self.killer {
+            killer.stop();
+        }
+        self.keeper.stop();
+    }
+}
 
 impl Parts {
     pub(super) fn operator(&self, running: &Running) -> Operator {
@@ -27,8 +44,35 @@ impl Parts {
         }
     }
 
-    /// Starts to write kills down.
-    pub(super) fn keeper(
+    /// Starts the threads behind the kill switch. Nothing of a dry run, or of a process without keys, is at the
+    /// exchange, so there is nothing to cancel.
+    pub(super) fn guards(
+        &self,
+        running: &Running,
+        on_record: Option<&Kill>,
+    ) -> Result<Guards, StoreError> {
+        let killer = if self.may_have_orders {
+            Some(self.killer()?)
+        } else {
+            None
+        };
+        let keeper = self.keeper(running, on_record)?;
+        Ok(Guards { keeper, killer })
+    }
+
+    fn killer(&self) -> Result<KillerThread, StoreError> {
+        let reads = self.reads.apart();
+        let killer = Killer {
+            gate: self.owner.gate(),
+            reads: reads.expect("the same settings have made a client before"),
+            ids: self.own_orders.ids.clone(),
+            tag: self.tag,
+            clock: self.clock.clone(),
+        };
+        killer.start().map_err(StoreError::Io)
+    }
+
+    fn keeper(
         &self,
         running: &Running,
         on_record: Option<&Kill>,
