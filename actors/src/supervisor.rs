@@ -43,6 +43,14 @@ impl SupervisorPort {
         }
     }
 
+    /// The panic hook has shut the gate without a reason that anybody holds. An end that is survived is no reason: the
+    /// mode decides again.
+    fn judge_anew(&self) {
+        if self.risk.send(RiskIn::Resend) != Sent::Delivered {
+            self.gate.kill(ModeCode::OrderPathBroken);
+        }
+    }
+
     fn raise(&self, code: ModeCode, mode: Mode) {
         match mode {
             Mode::KillSwitch => {
@@ -64,13 +72,21 @@ impl SupervisorPort {
     }
 }
 
+/// Nobody restarts the supervisor: whatever ended it, no order leaves without one (ADR 0006).
+impl Drop for SupervisorPort {
+    fn drop(&mut self) {
+        self.gate.kill(ModeCode::ActorLost);
+    }
+}
+
 impl Perform for SupervisorPort {
     type Core = Supervisor;
 
     fn perform(&mut self, _now: Timestamp, effect: <Supervisor as Core>::Effect) {
         match effect {
             SupervisorEffect::Start(actor, delay_ms) => {
-                self.command(actor, Command::Start(delay_ms))
+                self.command(actor, Command::Start(delay_ms));
+                self.judge_anew();
             }
             SupervisorEffect::Renew(actor) => self.command(actor, Command::Renew),
             SupervisorEffect::Raise(code, mode) => self.raise(code, mode),

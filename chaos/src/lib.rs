@@ -1,7 +1,8 @@
 //! The whole system from one seed: every core, the pure exchange, a bad network, a slow disk and crashes.
 //!
 //! Virtual time, one thread, no runtime: a seed is a schedule, and the same seed is the same schedule. What is to be
-//! shown: at most one exchange order per intent, and every exchange order eventually known, whatever fails when.
+//! shown: at most one exchange order per intent, and every exchange order eventually known, whatever fails when. Beside
+//! it, on a real clock, the real shells (`panics`) and the release binary (`process`).
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::missing_errors_doc)]
 #![deny(
@@ -18,6 +19,7 @@ mod journal;
 mod life;
 mod network;
 pub mod oracle;
+pub mod panics;
 mod people;
 mod perform;
 pub mod plan;

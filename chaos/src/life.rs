@@ -301,7 +301,7 @@ fn subject(record: &Record) -> Option<ClientId> {
     }
 }
 
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits {
         try_cash_target: Amount::from_whole(1_000),
         min_order_notional: Amount::from_whole(100),

@@ -1,7 +1,7 @@
 //! The command: seeds, crash points and planted bugs; a report on stdout, traces on stderr.
 
 use chaos::world::Outcome;
-use chaos::{campaign, disk, faults, points, process};
+use chaos::{campaign, disk, faults, panics, points, process};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,6 +42,8 @@ enum Command {
     Disk(Disk),
     /// Holds the catalogue of faults against the source tree: every row has its test, every injector its row.
     Faults(Faults),
+    /// Plants a panic at every message of every actor and looks at what follows.
+    Panics(Panics),
     /// Kills the release binary again and again while it trades, and judges what is left.
     Process(Process),
 }
@@ -113,6 +115,15 @@ struct Faults {
 }
 
 #[derive(Args)]
+struct Panics {
+    /// Takes every n-th case only.
+    #[arg(long, default_value_t = 1)]
+    stride: usize,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
 struct Output {
     /// Prints the report on one line.
     #[arg(long)]
@@ -152,6 +163,11 @@ fn main() -> ExitCode {
         }
         Command::Disk(asked) => run_disk(&asked),
         Command::Faults(asked) => run_faults(&asked),
+        Command::Panics(asked) => {
+            let found = panics::run(asked.stride);
+            let schema = "btcbot.chaos-panics/v1";
+            report(schema, found.is_ok(), &found, &asked.output)
+        }
         Command::Process(asked) => run_process(asked),
     }
 }

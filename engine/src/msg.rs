@@ -245,7 +245,7 @@ pub enum RiskIn {
     LiftKills,
     /// Which mode holds behind everything that was sent before this? The number comes back unchanged.
     Confirm(u64),
-    /// A fresh strategy knows nothing: every desk is to be told again.
+    /// A fresh instance knows nothing, and a panic has shut the gate: every desk and the mode are to be told again.
     Resend,
     /// The operator tightened limits.
     Limits(Box<Limits>),

@@ -415,7 +415,10 @@ impl Core for RiskGate {
             RiskIn::Confirm(number) => {
                 out.push(RiskEffect::Confirmed(number, self.board.global()));
             }
-            RiskIn::Resend => self.forget_told(),
+            RiskIn::Resend => {
+                self.forget_told();
+                self.is_mode_due = true;
+            }
             RiskIn::Limits(limits) => self.settings.limits = *limits,
         }
         self.finish(now, out);

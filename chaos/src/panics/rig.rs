@@ -1,0 +1,437 @@
+//! One system of real shells, guardians and supervisor on one thread, around an exchange inside the process.
+//!
+//! It follows `actors/src/system/pipeline.rs` actor by actor; what differs is that every core and port is behind the
+//! fuse, and that every instance is counted. It trades: a panic is only worth something while orders leave.
+
+use super::exchange::{FeedPort, Venue, VenueReads};
+use super::fuse::{Fuse, Hooked, Mined, MinedCore};
+use super::messages::Message;
+use super::samples::Samples;
+use crate::life;
+use crate::plan::Plan;
+use crate::wire;
+use actix::{Actor, Context};
+use actors::cli::version::BUILD;
+use actors::clock::Clock;
+use actors::driver::endpoint::Endpoint;
+use actors::driver::stream::StreamParts;
+use actors::driver::{Keys, tls};
+use actors::gate::{Flag, Gate, GateOwner};
+use actors::guardian::{self, COMMANDS_MAX, Command, Curtain};
+use actors::journal::{Journal, JournalEvent, JournalThread};
+use actors::link::{Link, Sent};
+use actors::market_feed::{self, MarketFeedPort};
+use actors::metrics::Metrics;
+use actors::observer::Eyes;
+use actors::order_book::{self, OrderBookPort};
+use actors::order_router::{self, OrderRouterPort, OwnOrders, Waiting};
+use actors::reconciler::{self, ReconcilerPort};
+use actors::risk_gate::{self, RiskGatePort};
+use actors::shell::{Perform, Shell};
+use actors::store::{Header, Store, Venue as Kind};
+use actors::strategy::{self, StrategyPort};
+use actors::supervisor::{self, SupervisorPort};
+use actors::system::Links;
+use engine::checkpoint::Fold;
+use engine::core::{Core, Outbox};
+use engine::desk::Cores;
+use engine::dice::Dice;
+use engine::instrument::Instrument;
+use engine::mode::ModeCode;
+use engine::msg::{RiskIn, RouterIn, StrategyIn};
+use engine::supervisor::{ActorName, Supervisor};
+use engine::time::Timestamp;
+use simulator::exchange::{AccountSpec, Exchange};
+use simulator::ledger::AccountIndex;
+use simulator::profile::Profile;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Our account at the exchange.
+pub(super) const ACCOUNT: AccountIndex = AccountIndex(0);
+/// An address that is never connected to: the feed's socket is replaced.
+const NOWHERE: &str = "ws://127.0.0.1:9/";
+
+/// A running system.
+pub(super) struct Rig {
+    pub(super) links: Links,
+    pub(super) gate: Gate,
+    pub(super) clock: Clock,
+    pub(super) fuse: Fuse,
+    pub(super) hooked: Hooked,
+    pub(super) venue: Venue,
+    pub(super) samples: Samples,
+    /// Hears who broke the order path.
+    pub(super) fatal: mpsc::Receiver<ActorName>,
+    /// When an end was heard of, and whose.
+    pub(super) heard: Heard,
+    /// Instances of each actor.
+    pub(super) made: Made,
+    _thread: JournalThread,
+}
+
+type Made = Rc<RefCell<BTreeMap<ActorName, u32>>>;
+type Heard = Rc<RefCell<Vec<(ActorName, Timestamp)>>>;
+
+/// One system while it is put together.
+struct Stage {
+    seed: u64,
+    plan: Plan,
+    rules: Instrument,
+    clock: Clock,
+    links: Links,
+    eyes: Eyes,
+    metrics: Metrics,
+    curtain: Curtain,
+    owner: Arc<GateOwner>,
+    journal: Journal,
+    waiting: Waiting,
+    venue: Venue,
+    fuse: Fuse,
+    made: Made,
+    guardians: BTreeMap<ActorName, mpsc::Sender<Command>>,
+}
+
+impl Rig {
+    /// Starts everything on the current thread's actix system.
+    pub(super) fn start(seed: u64) -> Self {
+        let clock = Clock::start();
+        let (links, owner) = (Links::default(), Arc::new(GateOwner::new()));
+        let gate = owner.gate();
+        let hooked = Hooked::connect(gate.clone(), clock.clone());
+        open(&owner);
+        let plan = Plan {
+            has_strategies: true,
+            ..Plan::calm(seed)
+        };
+        let account = AccountSpec::rich(1);
+        let exchange = Exchange::new(seed, Profile::faithful(), clock.now(), &[account]);
+        let samples = Samples::new(clock.now(), &exchange);
+        let rules = wire::rules(&exchange.pairs()[plan.desks[0].0]);
+        let venue = Venue::new(exchange, links.clone(), gate.clone(), clock.clone());
+        let waiting = Waiting::default();
+        let (journal, thread) = journal(&links, &gate, &clock, &waiting);
+        let mut stage = Stage {
+            seed,
+            plan,
+            rules,
+            clock: clock.clone(),
+            links: links.clone(),
+            eyes: Eyes::default(),
+            metrics: Metrics::new(BUILD, &[], clock.now()),
+            curtain: Curtain::default(),
+            owner,
+            journal,
+            waiting,
+            venue: venue.clone(),
+            fuse: Fuse::new(),
+            made: Rc::default(),
+            guardians: BTreeMap::new(),
+        };
+        stage.risk_gate();
+        stage.order_router();
+        stage.reconciler();
+        stage.strategy();
+        stage.order_book();
+        stage.market_feed();
+        let heard = Heard::default();
+        let fatal = stage.supervisor(Rc::clone(&heard));
+        actix_rt::spawn(venue.clone().run());
+        Self {
+            links,
+            gate,
+            clock,
+            fuse: stage.fuse,
+            hooked,
+            venue,
+            samples,
+            fatal,
+            heard,
+            made: stage.made,
+            _thread: thread,
+        }
+    }
+
+    /// Tells rules and clock once everybody can be reached.
+    pub(super) async fn greet(&self, patience: Duration) -> bool {
+        let greeted = async {
+            let rules = self.samples.rules;
+            tell(&self.links.risk, || RiskIn::Rules(rules)).await;
+            tell(&self.links.strategy, || StrategyIn::Rules(rules)).await;
+            tell(&self.links.router, || RouterIn::Offset(0)).await;
+        };
+        tokio::time::timeout(patience, greeted).await.is_ok()
+    }
+}
+
+async fn tell<T: Send + 'static>(link: &Link<T>, make: impl Fn() -> T) {
+    while link.send(make()) != Sent::Delivered {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Lowers what only the start has raised; the flag of the mode is the RiskGate's to lower.
+fn open(owner: &GateOwner) {
+    let gate = owner.gate();
+    for flag in Flag::ALL.into_iter().filter(|flag| *flag != Flag::Observe) {
+        owner
+            .lower(flag, gate.serial())
+            .expect("nobody else has the gate yet");
+    }
+}
+
+fn journal(
+    links: &Links,
+    gate: &Gate,
+    clock: &Clock,
+    waiting: &Waiting,
+) -> (Journal, JournalThread) {
+    let header = Header::new(Kind::Demo, &life::tag().to_string(), clock.now());
+    let store = Store::in_memory(&header).expect("memory takes a journal");
+    let (router, gate, waiting) = (links.router.clone(), gate.clone(), waiting.clone());
+    let eyes = Eyes::default();
+    let on_event = move |event| match event {
+        JournalEvent::Durable { seq, .. } => {
+            order_router::report_durable(&waiting, seq, &router, &gate, &eyes);
+        }
+        JournalEvent::Failed(_) => {
+            gate.kill(ModeCode::JournalError);
+        }
+    };
+    Journal::start(store, Fold::new(life::quote()), clock.clone(), on_event)
+        .expect("the machine gives a thread")
+}
+
+impl Stage {
+    /// Fresh cores, as a start makes them from an empty journal.
+    fn cores(&self) -> impl FnMut() -> Cores + use<> {
+        let (plan, rules, clock) = (self.plan.clone(), self.rules, self.clock.clone());
+        let mut dice = Dice::new(self.seed);
+        move || life::cores(&plan, &[rules], (&[], None), clock.now(), None, &mut dice)
+    }
+
+    /// Spawns a guarded shell behind the fuse.
+    fn spawn<P>(
+        &mut self,
+        name: ActorName,
+        link: &Link<<P::Core as Core>::In>,
+        mut make: impl FnMut() -> (P::Core, P, usize) + 'static,
+    ) where
+        P: Perform,
+        <P::Core as Core>::In: Message,
+        <P::Core as Core>::Effect: Unpin,
+    {
+        let (send, commands) = mpsc::channel(COMMANDS_MAX);
+        self.guardians.insert(name, send);
+        let (fuse, clock, made) = (self.fuse.clone(), self.clock.clone(), Rc::clone(&self.made));
+        let (published, withdrawn) = (link.clone(), link.clone());
+        let factory = move |ctx: &mut Context<Shell<Mined<P>>>| {
+            guardian::publish(ctx, &published);
+            let (core, port, capacity) = make();
+            ctx.set_mailbox_capacity(capacity);
+            *made.borrow_mut().entry(name).or_insert(0) += 1;
+            let (core, port) = mined(core, port, &fuse);
+            Shell::new(core, port, clock.clone(), capacity)
+        };
+        actix_rt::spawn(guardian::guard(
+            name,
+            commands,
+            self.links.supervisor.clone(),
+            self.metrics.clone(),
+            self.curtain.clone(),
+            factory,
+            move || withdrawn.clear(),
+        ));
+    }
+
+    /// The same for an actor that is made once.
+    fn spawn_once<P>(
+        &mut self,
+        name: ActorName,
+        link: &Link<<P::Core as Core>::In>,
+        once: (P::Core, P, usize),
+    ) where
+        P: Perform,
+        <P::Core as Core>::In: Message,
+        <P::Core as Core>::Effect: Unpin,
+    {
+        let mut once = Some(once);
+        self.spawn(name, link, move || {
+            once.take()
+                .expect("the supervisor asks for no second instance")
+        });
+    }
+
+    fn risk_gate(&mut self) {
+        let port = RiskGatePort {
+            router: self.links.router.clone(),
+            strategy: self.links.strategy.clone(),
+            reconciler: self.links.reconciler.clone(),
+            risk: self.links.risk.clone(),
+            journal: self.journal.clone(),
+            owner: Arc::clone(&self.owner),
+            kills: BTreeSet::new(),
+            eyes: self.eyes.clone(),
+        };
+        let (core, link) = (self.cores()().gate, self.links.risk.clone());
+        self.spawn_once(ActorName::RiskGate, &link, (core, port, risk_gate::MAILBOX));
+    }
+
+    fn order_router(&mut self) {
+        let port = OrderRouterPort {
+            exits: self.venue.clone(),
+            journal: self.journal.clone(),
+            waiting: self.waiting.clone(),
+            risk: self.links.risk.clone(),
+            reconciler: self.links.reconciler.clone(),
+            gate: self.owner.gate(),
+            own_orders: OwnOrders::default(),
+            received: BTreeMap::new(),
+            eyes: self.eyes.clone(),
+        };
+        let (core, link) = (self.cores()().router, self.links.router.clone());
+        let once = (core, port, order_router::MAILBOX);
+        self.spawn_once(ActorName::OrderRouter, &link, once);
+    }
+
+    fn reconciler(&mut self) {
+        let (mut cores, links, eyes) = (self.cores(), self.links.clone(), self.eyes.clone());
+        let (venue, link) = (self.venue.clone(), self.links.reconciler.clone());
+        self.spawn(ActorName::Reconciler, &link, move || {
+            let port = ReconcilerPort {
+                reads: VenueReads {
+                    venue: venue.clone(),
+                    reconciler: links.reconciler.clone(),
+                },
+                router: links.router.clone(),
+                risk: links.risk.clone(),
+                is_lost: false,
+                eyes: eyes.clone(),
+            };
+            (cores().reconciler, port, reconciler::MAILBOX)
+        });
+    }
+
+    fn strategy(&mut self) {
+        let (mut cores, links, eyes) = (self.cores(), self.links.clone(), self.eyes.clone());
+        let (rules, clock, link) = (self.rules, self.clock.clone(), links.strategy.clone());
+        self.spawn(ActorName::Strategy, &link, move || {
+            let mut core = cores().strategies;
+            let mut unheard = Outbox::default();
+            core.handle(clock.now(), StrategyIn::Rules(rules), &mut unheard);
+            // The gate may not be up yet; then it tells the desks by itself.
+            let _resent = links.risk.send(RiskIn::Resend);
+            let port = StrategyPort {
+                risk: links.risk.clone(),
+                eyes: eyes.clone(),
+            };
+            (core, port, strategy::MAILBOX)
+        });
+    }
+
+    fn order_book(&mut self) {
+        let (mut cores, links, eyes) = (self.cores(), self.links.clone(), self.eyes.clone());
+        let link = links.book.clone();
+        self.spawn(ActorName::OrderBook, &link, move || {
+            let port = OrderBookPort {
+                risk: links.risk.clone(),
+                strategy: links.strategy.clone(),
+                venue: None,
+                feed: links.feed.clone(),
+                eyes: eyes.clone(),
+            };
+            (cores().books, port, order_book::MAILBOX)
+        });
+    }
+
+    fn market_feed(&mut self) {
+        let (mut cores, links, eyes) = (self.cores(), self.links.clone(), self.eyes.clone());
+        let (venue, gate, link) = (self.venue.clone(), self.owner.gate(), links.feed.clone());
+        let source = StreamParts {
+            endpoint: Endpoint::parse(NOWHERE).expect("a loopback address"),
+            tls: tls::client_config(),
+            keys: Keys::none(),
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            connect_time_max: Duration::from_secs(1),
+        };
+        self.spawn(ActorName::MarketFeed, &link, move || {
+            let port =
+                MarketFeedPort::new(source.clone(), &links, false, gate.clone(), eyes.clone());
+            port.session_over();
+            let venue = venue.clone();
+            (cores().feed, FeedPort { port, venue }, market_feed::MAILBOX)
+        });
+    }
+
+    /// The supervisor is not guarded: whoever waits for the fatal word learns of its end.
+    fn supervisor(&mut self, heard: Heard) -> mpsc::Receiver<ActorName> {
+        let (send, fatal) = mpsc::channel(1);
+        let port = SupervisorPort {
+            guardians: self.guardians.clone(),
+            risk: self.links.risk.clone(),
+            gate: self.owner.gate(),
+            fatal: send,
+            eyes: self.eyes.clone(),
+        };
+        let listening = Listening {
+            core: Supervisor::new(self.seed),
+            heard,
+        };
+        let port = ListeningPort(port);
+        let (core, port) = mined(listening, port, &self.fuse);
+        let shell = Shell::new(core, port, self.clock.clone(), supervisor::MAILBOX);
+        self.links.supervisor.publish(shell.start().recipient());
+        fatal
+    }
+}
+
+fn mined<P: Perform>(core: P::Core, port: P, fuse: &Fuse) -> (MinedCore<P::Core>, Mined<P>) {
+    let fuse = fuse.clone();
+    (
+        MinedCore {
+            core,
+            fuse: fuse.clone(),
+        },
+        Mined { port, fuse },
+    )
+}
+
+/// The supervisor's core, with a note of when it heard of which end.
+struct Listening {
+    core: Supervisor,
+    heard: Heard,
+}
+
+impl Core for Listening {
+    type In = <Supervisor as Core>::In;
+    type Effect = <Supervisor as Core>::Effect;
+
+    fn handle(&mut self, now: Timestamp, input: Self::In, out: &mut Outbox<Self::Effect>) {
+        let engine::supervisor::SupervisorIn::Ended(actor) = input;
+        self.heard.borrow_mut().push((actor, now));
+        self.core.handle(now, input, out);
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        self.core.deadline()
+    }
+
+    fn wake(&mut self, now: Timestamp, out: &mut Outbox<Self::Effect>) {
+        self.core.wake(now, out);
+    }
+}
+
+struct ListeningPort(SupervisorPort);
+
+impl Perform for ListeningPort {
+    type Core = Listening;
+
+    fn perform(&mut self, now: Timestamp, effect: <Supervisor as Core>::Effect) {
+        self.0.perform(now, effect);
+    }
+}
