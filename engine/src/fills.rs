@@ -1,22 +1,68 @@
 //! Books each trade once, although two sources report it and their ids need not agree.
 //!
 //! The private stream and the REST list each number trades in their own way. Within one source an id counts once;
-//! across sources equal price and size pair up, so that the booked number of equal fills is the larger of what
-//! the two sources have shown. Stamps take no part: the sources need not agree on them either.
+//! across sources equal price and size pair up, so that the booked number of such twins is the larger of what the two
+//! sources have shown. Stamps and charges take no part in how many are booked, because the sources need not agree on
+//! them either; they tell which of several twins it is that was not booked yet.
 
 use crate::answer::{OwnTrade, TradeSource};
 use crate::ids::TradeId;
-use crate::money::{Price, Qty};
+use crate::money::{Amount, Price, Qty};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How often each source has shown a trade of one price and size, and how often it was booked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Count {
-    stream: u32,
-    rest: u32,
-    booked: u32,
+/// What tells trades of one order, price and size from each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Twin {
+    id: TradeId,
+    at: Timestamp,
+    fee: Amount,
+    tax: Amount,
+}
+
+impl Twin {
+    const fn of(trade: &OwnTrade) -> Self {
+        Self {
+            id: trade.id,
+            at: trade.at,
+            fee: trade.fee,
+            tax: trade.tax,
+        }
+    }
+
+    /// Whether both may be reports of one trade, as far as stamps and charges say.
+    fn is_like(&self, other: &Self) -> bool {
+        (self.at, self.fee, self.tax) == (other.at, other.fee, other.tax)
+    }
+}
+
+/// The trades of one price and size: what each source has shown of them, and what was booked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Twins {
+    stream: Vec<Twin>,
+    rest: Vec<Twin>,
+    booked: Vec<Twin>,
+}
+
+impl Twins {
+    fn shown(&mut self, source: TradeSource) -> &mut Vec<Twin> {
+        match source {
+            TradeSource::Stream => &mut self.stream,
+            TradeSource::Rest => &mut self.rest,
+        }
+    }
+
+    /// Returns the report that no booked trade is like; the newest one if each has its like.
+    fn unbooked(&mut self, source: TradeSource) -> Option<Twin> {
+        let mut booked = self.booked.clone();
+        let shown = self.shown(source);
+        let left = shown.iter().find(|report| {
+            let like = booked.iter().position(|known| known.is_like(report));
+            like.map(|at| booked.swap_remove(at)).is_none()
+        });
+        left.or(shown.last()).copied()
+    }
 }
 
 /// What was seen of one order's trades.
@@ -24,7 +70,7 @@ struct Count {
 pub struct FillBook {
     seen: BTreeSet<(TradeSource, TradeId)>,
     #[serde(with = "crate::pairs")]
-    counts: BTreeMap<(Price, Qty), Count>,
+    twins: BTreeMap<(Price, Qty), Twins>,
     /// Stamp of the newest trade reported, on the exchange's clock.
     newest: Option<Timestamp>,
 }
@@ -40,29 +86,38 @@ impl FillBook {
         self.seen.insert((trade.source, trade.id))
     }
 
-    /// Takes note of a report and returns whether it is to be booked.
-    pub fn is_new(&mut self, trade: &OwnTrade) -> bool {
+    /// Takes note of a report and returns what is to be booked for it, if anything: an earlier report of the same
+    /// source, where it turns out that what was booked so far is the one that came last.
+    pub fn book(&mut self, trade: &OwnTrade) -> Option<OwnTrade> {
         if !self.saw(trade) {
-            return false;
+            return None;
         }
-        let count = self.counts.entry((trade.price, trade.qty)).or_default();
-        let shown = match trade.source {
-            TradeSource::Stream => &mut count.stream,
-            TradeSource::Rest => &mut count.rest,
-        };
-        *shown += 1;
-        let is_new = *shown > count.booked;
-        if is_new {
-            count.booked += 1;
+        let twins = self.twins.entry((trade.price, trade.qty)).or_default();
+        let shown = twins.shown(trade.source);
+        shown.push(Twin::of(trade));
+        if shown.len() <= twins.booked.len() {
+            return None;
         }
-        is_new
+        let twin = twins.unbooked(trade.source)?;
+        twins.booked.push(twin);
+        let Twin { id, at, fee, tax } = twin;
+        let trade = trade.clone();
+        Some(OwnTrade {
+            id,
+            at,
+            fee,
+            tax,
+            ..trade
+        })
     }
 
     /// Returns the sum of what was booked.
     pub fn booked(&self) -> Qty {
-        let units =
-            |((_, qty), count): (&(Price, Qty), &Count)| qty.units() * i64::from(count.booked);
-        Qty::from_units(self.counts.iter().map(units).sum())
+        let twins = self.twins.iter();
+        let units = twins.map(|((_, qty), twins)| {
+            qty.units() * i64::try_from(twins.booked.len()).expect("no order has 2^63 trades")
+        });
+        Qty::from_units(units.sum())
     }
 
     /// Takes in a trade that was booked in an earlier life. Why it was booked then is not on record: the reports that
@@ -71,12 +126,9 @@ impl FillBook {
         if !self.saw(trade) {
             return;
         }
-        let count = self.counts.entry((trade.price, trade.qty)).or_default();
-        match trade.source {
-            TradeSource::Stream => count.stream += 1,
-            TradeSource::Rest => count.rest += 1,
-        }
-        count.booked += 1;
+        let twins = self.twins.entry((trade.price, trade.qty)).or_default();
+        twins.shown(trade.source).push(Twin::of(trade));
+        twins.booked.push(Twin::of(trade));
     }
 }
 
@@ -110,7 +162,7 @@ mod tests {
         let mut book = FillBook::default();
         let got = reports
             .iter()
-            .filter(|(s, id, price, qty)| book.is_new(&trade(*s, *id, *price, *qty)))
+            .filter_map(|(s, id, price, qty)| book.book(&trade(*s, *id, *price, *qty)))
             .count();
         assert_eq!(got, booked, "{reports:?}");
     }
@@ -167,16 +219,16 @@ mod tests {
         let reports = [(Stream, 1), (Rest, 900), (Rest, 901), (Stream, 2)];
         for (source, id) in reports {
             let report = trade(source, id, 10, 5);
-            if live.is_new(&report) {
-                reborn.was_booked(&report);
+            if let Some(booked) = live.book(&report) {
+                reborn.was_booked(&booked);
             }
         }
         for (source, id) in reports {
             let report = trade(source, id, 10, 5);
-            assert!(!reborn.is_new(&report), "{source:?} {id} is booked again");
+            assert_eq!(reborn.book(&report), None, "{source:?} {id}");
         }
         assert!(
-            reborn.is_new(&trade(Rest, 902, 10, 5)),
+            reborn.book(&trade(Rest, 902, 10, 5)).is_some(),
             "a third fill is one"
         );
     }
@@ -184,5 +236,36 @@ mod tests {
     #[test]
     fn fills_of_another_price_or_size_are_other_fills() {
         check(&[(Stream, 1, 10, 5), (Rest, 2, 11, 5), (Rest, 3, 10, 6)], 3);
+    }
+
+    /// Of two twins, one taken and one made, the stream shows the second alone; plays what comes after it and compares
+    /// the fees in the order in which they were booked.
+    fn check_twins(reports: &[(TradeSource, i64)]) {
+        let report = |source, number: i64| OwnTrade {
+            fee: Amount::from_units(i128::from(number)),
+            at: Timestamp(number),
+            ..trade(source, number, 10, 5)
+        };
+        let mut live = FillBook::default();
+        let mut booked = vec![live.book(&report(Stream, 2)).expect("the first is new")];
+        booked.extend(
+            reports
+                .iter()
+                .filter_map(|(s, n)| live.book(&report(*s, *n))),
+        );
+        let stamps: Vec<i64> = booked.iter().map(|trade| trade.at.0).collect();
+        assert_eq!(stamps, [2, 1], "{reports:?}");
+        assert!(
+            booked
+                .iter()
+                .all(|trade| trade.fee.units() == i128::from(trade.at.0))
+        );
+    }
+
+    #[test]
+    fn of_two_twins_the_one_that_was_not_booked_is_booked() {
+        check_twins(&[(Rest, 1), (Rest, 2)]);
+        check_twins(&[(Rest, 2), (Rest, 1)]);
+        check_twins(&[(Rest, 1), (Stream, 1)]);
     }
 }

@@ -193,20 +193,20 @@ impl Entry {
         if was_denied { Moved::Ghost } else { Moved::Yes }
     }
 
-    /// A trade of this order; the caller has made sure that it exists. Returns whether it is to be booked.
-    pub(crate) fn on_trade(&mut self, trade: &OwnTrade, now: Timestamp) -> bool {
+    /// A trade of this order; the caller has made sure that it exists. Returns what is to be booked for it.
+    pub(crate) fn on_trade(&mut self, trade: &OwnTrade, now: Timestamp) -> Option<OwnTrade> {
         self.touched_at = now;
-        let is_new = self.fills.is_new(trade);
-        if is_new {
-            self.fill(trade, now);
+        let booked = self.fills.book(trade);
+        if booked.is_some() {
+            self.filled_by(trade.qty, now);
         }
-        is_new
+        booked
     }
 
     /// A trade that was booked in an earlier life: it counts, whatever else has been reported.
     pub(crate) fn was_traded(&mut self, trade: &OwnTrade, now: Timestamp) {
         self.fills.was_booked(trade);
-        self.fill(trade, now);
+        self.filled_by(trade.qty, now);
     }
 
     /// Takes over the trades that were booked as a stranger's before this order's number was known.
@@ -214,10 +214,6 @@ impl Entry {
         let booked = fills.booked();
         self.fills = fills;
         self.filled_by(booked, self.view.since);
-    }
-
-    fn fill(&mut self, trade: &OwnTrade, now: Timestamp) {
-        self.filled_by(trade.qty, now);
     }
 
     fn filled_by(&mut self, qty: Qty, now: Timestamp) {

@@ -148,17 +148,17 @@ impl OrderRouter {
             .checked_add(trade.qty)
             .is_some_and(|sum| sum <= entry.view.order.intent.qty);
         let mut known = entry.fills.clone();
-        if known.is_new(&trade) && !fits {
+        if known.book(&trade).is_some() && !fits {
             // More than was ordered: nothing is booked, and the balances will say what is true.
             out.push(RouterEffect::Note(RouterNote::Unmapped(trade.order_id)));
             return;
         }
-        if !entry.on_trade(&trade, now) {
+        let Some(trade) = entry.on_trade(&trade, now) else {
             out.push(RouterEffect::Note(RouterNote::DuplicateFill(
                 trade.order_id,
             )));
             return;
-        }
+        };
         let state = entry.view.state;
         out.push(RouterEffect::Persist(Record::Fill(trade.clone()), None));
         out.push(RouterEffect::Fill(trade));

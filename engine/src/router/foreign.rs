@@ -49,13 +49,8 @@ impl OrderRouter {
         if self.memory.foreign.len() >= FOREIGN_MAX {
             self.memory.foreign.pop_first();
         }
-        if self
-            .memory
-            .foreign
-            .entry(trade.order_id)
-            .or_default()
-            .is_new(&trade)
-        {
+        let fills = self.memory.foreign.entry(trade.order_id).or_default();
+        if let Some(trade) = fills.book(&trade) {
             out.push(RouterEffect::Persist(Record::Fill(trade.clone()), None));
             out.push(RouterEffect::Fill(trade));
         }
