@@ -121,16 +121,15 @@ impl Life {
     }
 }
 
-/// Builds the cores of a start and lets gate and router read the journal.
+/// Builds the cores of a start, whose gate and router know what the journal adds up to.
 pub(crate) fn cores(
     plan: &Plan,
     rules: &[Instrument],
-    (records, checkpoint): (&[Record], Option<&(usize, Checkpoint)>),
+    (records, past): (&[Record], &Checkpoint),
     local: Timestamp,
     plant: Option<Plant>,
     dice: &mut Dice,
 ) -> Cores {
-    let past = folded(records, checkpoint, plant);
     let kinds: Vec<StrategyKind> = plan.desks.iter().map(|(_, kind)| *kind).collect();
     let owners: Vec<(Symbol, StrategyKind)> =
         rules.iter().map(|rules| rules.symbol).zip(kinds).collect();
@@ -160,7 +159,7 @@ pub(crate) fn cores(
     });
     let mut router = OrderRouter::new(router_settings(tag()));
     gate.recall(past.money().clone());
-    router.recall(remembered(records, &past, plant));
+    router.recall(remembered(records, past, plant));
     let trades_from = match plant {
         Some(Plant::TradesFromBoot) => local.plus_ms(TRADES_MARGIN_MS),
         Some(_) | None => past.orders().trades_from().unwrap_or(local),

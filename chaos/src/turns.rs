@@ -82,11 +82,13 @@ impl World {
         let epoch = life::epoch_next(self.journal.durable());
         self.trace
             .note(self.now, format_args!("start {epoch} skew {skew_ms}"));
-        let records = (self.journal.durable(), self.journal.checkpoint());
+        let records = self.journal.durable();
+        let past = life::folded(records, self.journal.checkpoint(), self.plant);
+        self.is_killed |= past.kill().is_some();
         let cores = life::cores(
             &self.plan,
             &self.rules,
-            records,
+            (records, &past),
             local,
             self.plant,
             &mut self.dice,

@@ -296,10 +296,11 @@ impl World {
 
     fn replayed(&self) -> engine::desk::Cores {
         let mut dice = engine::dice::Dice::new(0);
+        let records = self.journal.durable();
         crate::life::cores(
             &self.plan,
             &self.rules,
-            (self.journal.durable(), None),
+            (records, &crate::life::folded(records, None, None)),
             self.now,
             None,
             &mut dice,

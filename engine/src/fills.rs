@@ -113,10 +113,8 @@ impl FillBook {
 
     /// Returns the sum of what was booked.
     pub fn booked(&self) -> Qty {
-        let twins = self.twins.iter();
-        let units = twins.map(|((_, qty), twins)| {
-            qty.units() * i64::try_from(twins.booked.len()).expect("no order has 2^63 trades")
-        });
+        let units = (self.twins.iter())
+            .flat_map(|((_, qty), twins)| twins.booked.iter().map(|_| qty.units()));
         Qty::from_units(units.sum())
     }
 

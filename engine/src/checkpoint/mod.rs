@@ -11,6 +11,7 @@ mod tests;
 use crate::answer::SubmitOutcome;
 use crate::ids::{Asset, OrderId};
 use crate::kill::{Kill, KillId};
+use crate::mode::ModeCode;
 use crate::order::Resolution;
 use crate::record::Record;
 use crate::risk;
@@ -111,7 +112,9 @@ impl Fold {
     /// Adds a record.
     pub fn take(&mut self, record: &Record) {
         self.sum.money.take(record);
-        self.sum.orders.take(record, &self.keep);
+        if let Some(cause) = self.sum.orders.take(record, &self.keep) {
+            self.proves(cause, record);
+        }
         match record {
             Record::Boot { epoch, .. } => self.sum.epoch = *epoch,
             Record::Outcome { outcome, .. } => self.answered(*outcome),
@@ -147,6 +150,15 @@ impl Fold {
     /// Returns the sum of everything taken so far.
     pub const fn sum(&self) -> &Checkpoint {
         &self.sum
+    }
+
+    /// The records prove that a kill was due: it holds even if a crash came before it was latched.
+    fn proves(&mut self, cause: ModeCode, record: &Record) {
+        let (Record::Outcome { at, .. } | Record::Adopted { at, .. }) = record else {
+            return;
+        };
+        let trip = || Kill::new(None, cause, ("", "the journal"), *at);
+        self.sum.kill.get_or_insert_with(trip);
     }
 
     /// A later trip than the one that was reset stays.

@@ -9,6 +9,7 @@ use super::unknowns::DAY_MS;
 use crate::answer::{OwnTrade, SubmitOutcome, UnknownCause};
 use crate::fills::FillBook;
 use crate::ids::{BootTag, ClientId, OrderId};
+use crate::mode::ModeCode;
 use crate::order::{OrderState, OrderView};
 use crate::record::Record;
 use crate::time::Timestamp;
@@ -102,6 +103,10 @@ struct Written {
     look: Option<Look>,
 }
 
+fn ghost(moved: Option<Moved>) -> Option<ModeCode> {
+    (moved == Some(Moved::Ghost)).then_some(ModeCode::GhostOrder)
+}
+
 fn values<S: Serializer>(
     entries: &BTreeMap<ClientId, Entry>,
     serializer: S,
@@ -132,35 +137,34 @@ impl From<Written> for Memory {
 }
 
 impl Memory {
-    /// Takes in a durable record; the same folding as live, without effects.
-    pub(crate) fn take(&mut self, record: &Record, keep: &Keep) {
+    /// Takes in a durable record; the same folding as live, without effects. Returns the cause of a kill that the
+    /// record proves: a crash may have come between the record and the kill.
+    pub(crate) fn take(&mut self, record: &Record, keep: &Keep) -> Option<ModeCode> {
         match record {
-            Record::Sending { order, stamp_max } => {
-                let at = order.intent.at;
-                self.insert(Entry::new(*order, *stamp_max, at));
-                self.with(order.client_id, |entry| {
-                    entry.become_state(OrderState::Sending, at);
-                });
-            }
             Record::Outcome {
                 client_id,
                 outcome,
                 at,
             } => {
-                self.with(*client_id, |entry| {
-                    entry.on_outcome(*outcome, *at);
-                });
+                let moved = self.with(*client_id, |entry| entry.on_outcome(*outcome, *at));
                 if matches!(outcome, SubmitOutcome::Unknown(_)) {
                     self.note_unknown(*client_id, *at);
                 }
+                if matches!(outcome, SubmitOutcome::AcceptedWithoutEcho(_)) {
+                    return Some(ModeCode::ClientIdEchoMismatch);
+                }
+                return ghost(moved);
             }
             Record::Adopted {
                 client_id,
                 order_id,
                 at,
-            } => {
-                self.with(*client_id, |entry| {
-                    entry.exists(*order_id, *at);
+            } => return ghost(self.with(*client_id, |entry| entry.exists(*order_id, *at))),
+            Record::Sending { order, stamp_max } => {
+                let at = order.intent.at;
+                self.insert(Entry::new(*order, *stamp_max, at));
+                self.with(order.client_id, |entry| {
+                    entry.become_state(OrderState::Sending, at);
                 });
             }
             Record::CancelAsked { client_id, .. } => {
@@ -212,17 +216,19 @@ impl Memory {
             | Record::DayStart { .. }
             | Record::SafeMode { .. } => {}
         }
+        None
     }
 
     fn fill(&mut self, trade: &OwnTrade) {
         let own = self.owner_of(trade.order_id, trade.client_id);
         match own.filter(|id| !self.is_second(*id, trade.order_id)) {
-            Some(id) => self.with(id, |entry| entry.was_traded(trade, trade.at)),
-            None => self
-                .foreign
-                .entry(trade.order_id)
-                .or_default()
-                .was_booked(trade),
+            Some(id) => {
+                self.with(id, |entry| entry.was_traded(trade, trade.at));
+            }
+            None => {
+                let fills = self.foreign.entry(trade.order_id).or_default();
+                fills.was_booked(trade);
+            }
         }
     }
 
@@ -300,11 +306,14 @@ impl Memory {
         self.living.insert(id);
     }
 
-    pub(super) fn with(&mut self, id: ClientId, change: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = self.entries.get_mut(&id) {
-            change(entry);
-        }
+    pub(super) fn with<T>(
+        &mut self,
+        id: ClientId,
+        change: impl FnOnce(&mut Entry) -> T,
+    ) -> Option<T> {
+        let changed = self.entries.get_mut(&id).map(change);
         self.index(id);
+        changed
     }
 
     pub(super) fn index(&mut self, id: ClientId) {

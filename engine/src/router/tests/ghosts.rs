@@ -14,6 +14,7 @@ fn x_06_existence_and_a_refusal_make_a_ghost_in_either_order() {
         RouterIn::Outcome(cid(1), SubmitOutcome::Rejected(Refusal::MinTotal)),
     );
     assert!(world.raised(ModeCode::GhostOrder));
+    assert_eq!(world.proven(), Some(ModeCode::GhostOrder));
     assert_eq!(world.state(1), OrderState::Open);
 
     let mut world = World::new();
@@ -69,6 +70,7 @@ fn a_ghost_is_adopted_cancelled_counted_and_kills() {
         );
         assert!(world.deleted(1, 77), "{claim:?}");
         assert_eq!(world.notes(), [RouterNote::Ghost(cid(1))], "{claim:?}");
+        assert_eq!(world.proven(), Some(ModeCode::GhostOrder), "{claim:?}");
         world.tell(31_001, streamed(1, 77, 4));
         assert_eq!(world.filled(1), 4, "its trades are booked: {claim:?}");
         let second = world.restarted(40_000);
@@ -88,6 +90,7 @@ fn a_ghost_that_has_ended_kills_all_the_same() {
         world.tell(31_000, look(31_000, vec![ended, witness()]));
         assert_eq!(world.state(1), OrderState::Canceled, "{claim:?}");
         assert!(world.raised(ModeCode::GhostOrder), "{claim:?}");
+        assert_eq!(world.proven(), Some(ModeCode::GhostOrder), "{claim:?}");
         assert!(!world.deleted(1, 77), "nothing is left to cancel");
     }
 }
@@ -122,6 +125,7 @@ fn x_06_a_refusal_for_funds_holds_until_a_later_look_is_without_the_order() {
         life.tell(26_000, look(25_000, vec![known.clone()]));
         assert_eq!(life.state(1), done);
         assert!(!life.raised(ModeCode::GhostOrder));
+        assert_eq!(life.proven(), None);
     }
     assert_eq!(world.restarted(27_000).state(1), done);
 }
@@ -249,6 +253,7 @@ fn a_missing_echo_kills() {
         RouterIn::Outcome(cid(1), SubmitOutcome::AcceptedWithoutEcho(OrderId(77))),
     );
     assert!(world.raised(ModeCode::ClientIdEchoMismatch));
+    assert_eq!(world.proven(), Some(ModeCode::ClientIdEchoMismatch));
 }
 
 /// Plays news of an order whose client id nothing repeats; expects its state, what was filled, and one booking.

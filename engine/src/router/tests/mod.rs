@@ -208,6 +208,13 @@ impl World {
             .count()
     }
 
+    /// The kill that the records alone prove.
+    fn proven(&self) -> Option<ModeCode> {
+        let quote = Asset::parse("TRY").expect("an asset");
+        let fold = Fold::of(quote, Keep::default(), &self.records);
+        fold.sum().kill().map(|kill| kill.cause)
+    }
+
     fn recall(&mut self, records: &[Record]) {
         let quote = Asset::parse("TRY").expect("an asset");
         let past = Fold::of(quote, settings().keep, records);
