@@ -211,7 +211,10 @@ impl Stage {
     fn cores(&self) -> impl FnMut() -> Cores + use<> {
         let (plan, rules, clock) = (self.plan.clone(), self.rules, self.clock.clone());
         let mut dice = Dice::new(self.seed);
-        move || life::cores(&plan, &[rules], (&[], None), clock.now(), None, &mut dice)
+        move || {
+            let past = Checkpoint::empty(life::quote());
+            life::cores(&plan, &[rules], (&[], &past), clock.now(), None, &mut dice)
+        }
     }
 
     /// Spawns a guarded shell behind the fuse.
