@@ -32,7 +32,7 @@ use actors::store::{Header, Store, Venue as Kind};
 use actors::strategy::{self, StrategyPort};
 use actors::supervisor::{self, SupervisorPort};
 use actors::system::Links;
-use engine::checkpoint::Fold;
+use engine::checkpoint::{Checkpoint, Fold};
 use engine::core::{Core, Outbox};
 use engine::desk::Cores;
 use engine::dice::Dice;
