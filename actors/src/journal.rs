@@ -4,13 +4,14 @@
 //! commit is on its way to the disk the next group gathers, so nothing waits for a timer. The one idea: after the
 //! first failed commit nothing is ever acknowledged again (RB-4, I11).
 
+use crate::beats::{self, Beat, Beats};
 use crate::clock::Clock;
 use crate::store::{Snapshot, Store, StoreError};
 use engine::checkpoint::Fold;
 use engine::record::Record;
 use engine::time::Timestamp;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -106,10 +107,11 @@ impl Journal {
     pub fn start(
         store: Store,
         fold: Fold,
-        clock: Clock,
+        beats: Beats,
         on_event: impl FnMut(JournalEvent) + Send + 'static,
     ) -> Result<(Self, JournalThread), StoreError> {
         let (send, commands) = sync_channel(QUEUE_MAX);
+        let clock = beats.clock().clone();
         let shared = Arc::new(Shared::default());
         shared.durable.store(store.last_seq(), Ordering::SeqCst);
         let queue = Queue {
@@ -122,6 +124,7 @@ impl Journal {
             fold,
             checkpoint_at: clock.now(),
             clock,
+            beats,
             shared: Arc::clone(&shared),
             on_event: Box::new(on_event),
         };
@@ -176,8 +179,8 @@ impl Journal {
         };
         sent.map_err(|error| refused(&error))?;
         done.recv_timeout(time_out).map_err(|error| match error {
-            std::sync::mpsc::RecvTimeoutError::Timeout => AppendError::TimedOut,
-            std::sync::mpsc::RecvTimeoutError::Disconnected => AppendError::Closed,
+            RecvTimeoutError::Timeout => AppendError::TimedOut,
+            RecvTimeoutError::Disconnected => AppendError::Closed,
         })
     }
 
@@ -194,8 +197,8 @@ impl Journal {
         };
         sent.map_err(|error| refused(&error))?;
         let taken = done.recv_timeout(time_out).map_err(|error| match error {
-            std::sync::mpsc::RecvTimeoutError::Timeout => AppendError::TimedOut,
-            std::sync::mpsc::RecvTimeoutError::Disconnected => AppendError::Closed,
+            RecvTimeoutError::Timeout => AppendError::TimedOut,
+            RecvTimeoutError::Disconnected => AppendError::Closed,
         })?;
         taken.map_err(|_| AppendError::Closed)
     }
@@ -229,6 +232,7 @@ struct Writer {
     fold: Fold,
     checkpoint_at: Timestamp,
     clock: Clock,
+    beats: Beats,
     shared: Arc<Shared>,
     on_event: Box<dyn FnMut(JournalEvent) + Send>,
 }
@@ -236,10 +240,17 @@ struct Writer {
 impl Writer {
     /// Ends when every handle is gone or a commit has failed.
     fn run(mut self, commands: &Receiver<Command>) {
-        while let Ok(first) = commands.recv() {
+        loop {
+            self.beats.beat(Beat::Journal);
+            let first = match commands.recv_timeout(beats::EVERY) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             let gathered = gather(first, commands);
             if let Err(error) = self.commit(gathered.group) {
                 self.shared.has_failed.store(true, Ordering::SeqCst);
+                self.beats.rest(Beat::Journal);
                 (self.on_event)(JournalEvent::Failed(error));
                 return;
             }
@@ -252,6 +263,7 @@ impl Writer {
                 let _ = reader.try_send(self.store.snapshot());
             }
         }
+        self.beats.rest(Beat::Journal);
         self.store.close();
     }
 

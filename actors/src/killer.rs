@@ -6,6 +6,7 @@
 
 mod round;
 
+use crate::beats::{Beat, Beats};
 use crate::clock::Clock;
 use crate::driver::reads::{ReadFailure, Reads};
 use crate::gate::{Flag, Gate};
@@ -46,6 +47,8 @@ pub struct Killer {
     pub tag: AccountTag,
     /// Time.
     pub clock: Clock,
+    /// Signs of life.
+    pub beats: Beats,
 }
 
 /// A running killer.
@@ -64,8 +67,10 @@ impl Killer {
             .enable_all()
             .build()?;
         let (stop, stopped) = oneshot::channel();
+        let beats = self.beats.clone();
         let work = move || {
             runtime.block_on(async {
+                tokio::spawn(beats.clone().keep(Beat::Killer));
                 tokio::select! {
                     biased;
                     // An error means that the handle is gone, which is the same wish.
@@ -75,6 +80,7 @@ impl Killer {
             });
             // A look-up of a name that hangs must not hold up the end.
             runtime.shutdown_background();
+            beats.rest(Beat::Killer);
         };
         let thread = std::thread::Builder::new()
             .name("killer".to_owned())

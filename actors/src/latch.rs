@@ -20,6 +20,8 @@ use token::{Look, Token};
 pub const LATCH_NAME: &str = "kill.latch";
 /// The file that becomes it.
 pub const SPARE_NAME: &str = "kill.spare";
+/// The file that keeps a safe mode by signal, and the one that becomes it.
+const SAFE_NAMES: (&str, &str) = ("safe.latch", "safe.spare");
 /// Who trips where no person does.
 pub const BY_ITSELF: &str = "btcbot";
 /// Who trips by making the file.
@@ -49,6 +51,8 @@ pub struct Latch {
 struct Inner {
     /// A process without a state directory latches in memory only.
     token: Option<Token>,
+    /// Safe mode, for as long as no journal keeps it.
+    safe: Option<Token>,
     gate: Gate,
     clock: Clock,
     state: Mutex<State>,
@@ -80,6 +84,7 @@ impl Latch {
         let latch = Self {
             inner: Arc::new(Inner {
                 token,
+                safe: dir.map(|dir| Token::new(dir, SAFE_NAMES.0, SAFE_NAMES.1)),
                 gate,
                 clock,
                 state: Mutex::default(),
@@ -89,6 +94,7 @@ impl Latch {
             Some(kill) => latch.take_over(&mut latch.state(), kill),
             None => latch.warn("prepare", Token::prepare),
         }
+        latch.prepare_safe();
         latch
     }
 
@@ -175,6 +181,47 @@ impl Latch {
         }
         *state = State::default();
         Ok(())
+    }
+
+    /// Leaves the file of the latch at once, without waiting for a lock or a disk: for a thread that may not wait.
+    pub fn mark(&self) {
+        self.warn("mark", Token::set);
+    }
+
+    /// Returns whether safe mode is kept by its file.
+    pub fn is_marked_safe(&self) -> bool {
+        let safe = self.inner.safe.as_ref();
+        safe.is_some_and(|safe| safe.look() != Look::Absent)
+    }
+
+    /// Keeps safe mode by its file: a rename, whatever the journal does. The gate is raised before.
+    pub fn mark_safe(&self) {
+        if let Some(safe) = &self.inner.safe
+            && let Err(error) = safe.set()
+        {
+            tracing::error!(event = "safe_mode_file_failed", error = %error);
+        }
+    }
+
+    /// Ends that, unless safe mode has been raised again.
+    pub fn unmark_safe(&self) {
+        if let Some(safe) = &self.inner.safe
+            && let Err(error) = safe.clear()
+        {
+            tracing::error!(event = "safe_mode_file_failed", error = %error);
+        }
+        if self.inner.gate.is_raised(Flag::Safe) {
+            self.mark_safe();
+        }
+    }
+
+    fn prepare_safe(&self) {
+        if let Some(safe) = &self.inner.safe
+            && safe.look() == Look::Absent
+            && let Err(error) = safe.prepare()
+        {
+            tracing::error!(event = "safe_mode_file_failed", error = %error);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

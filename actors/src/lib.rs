@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod beats;
 pub mod cli;
 pub mod clock;
 pub mod control;
@@ -44,3 +45,4 @@ pub mod supervisor;
 pub mod system;
 pub mod upkeep;
 pub mod venue;
+pub mod watchdog;

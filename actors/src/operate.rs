@@ -5,7 +5,9 @@
 pub(crate) mod client;
 mod emergency;
 mod hand;
+mod opening;
 
+use crate::beats::Beats;
 use crate::clock::{Clock, StampSource};
 use crate::control::place::Bound;
 use crate::driver::line::LineLimits;
@@ -14,8 +16,9 @@ use crate::driver::stream::StreamParts;
 use crate::driver::submit::PortParts;
 use crate::driver::{Keys, tls};
 use crate::exits::{LiveExits, SimulatedExits, Way};
-use crate::gate::{Flag, GateOwner};
+use crate::gate::GateOwner;
 use crate::latch::Latch;
+use crate::latch::keeper::OnRecord;
 use crate::link::Sent;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
@@ -40,7 +43,6 @@ use emergency::Emergency;
 use engine::checkpoint::Fold;
 use engine::feed::Access;
 use engine::ids::{AccountTag, Asset};
-use engine::mode::{Mode, ModeCode};
 use engine::msg::StrategyIn;
 use engine::order::OrderView;
 use engine::risk::Venue;
@@ -164,16 +166,21 @@ pub async fn operate(
     settled: impl AsyncFnOnce(&Reads),
 ) -> Result<Ended, StoreError> {
     let mut parts = Parts::of(&setup);
+    let on_record = OnRecord {
+        kill: setup.past.sum().kill().map(|kill| kill.id),
+        is_safe: setup.past.sum().money().safe_since().is_some(),
+    };
     // Before any actor lives and may raise a flag: what one has raised, a start must not lower. The flag of the mode
     // stays up until the RiskGate lowers it.
-    parts.open(setup.past.sum().money().safe_since().is_some());
-    let on_record = setup.past.sum().kill().cloned();
+    parts.open(on_record.is_safe);
     let mut running = parts.start(setup)?;
-    let guards = parts.guards(&running, on_record.as_ref())?;
+    let guards = parts.guards(&running, &on_record)?;
+    let watch = parts.watch(signals);
     let operator = Arc::new(parts.operator(&running));
     parts.upkeep(&running);
     let control = parts.control(&operator);
     let (cause, cycles) = parts.run(&mut running, signals, &operator, until).await;
+    watch.stopping();
     let leftovers = match cause {
         Cause::Quit => parts.own_orders.living(),
         Cause::Done | Cause::NotReady(_) | Cause::Asked | Cause::Fatal(_) | Cause::Journal(_) => {
@@ -186,6 +193,7 @@ pub async fn operate(
         control.stop();
     }
     drop(operator);
+    watch.over();
     guards.stop();
     let count = u32::try_from(leftovers.len()).unwrap_or(u32::MAX);
     running.shut_down(count, &parts.clock).await;
@@ -209,6 +217,7 @@ struct Parts {
     settings: Arc<Settings>,
     owner: Arc<GateOwner>,
     latch: Latch,
+    beats: Beats,
     links: Links,
     eyes: Eyes,
     status: SharedStatus,
@@ -244,6 +253,7 @@ impl Parts {
             settings: Arc::clone(&setup.settings),
             owner: Arc::clone(&setup.owner),
             latch: setup.latch.clone(),
+            beats: Beats::new(setup.clock.clone()),
             links: Links::default(),
             eyes: Eyes::default(),
             status: Arc::clone(&setup.status),
@@ -277,6 +287,7 @@ impl Parts {
         let is_simulated = self.is_simulated;
         let plan = Plan {
             clock: setup.clock,
+            beats: self.beats.clone(),
             entropy: setup.entropy,
             settings: Arc::clone(&self.settings),
             quote: setup.quote,
@@ -399,42 +410,6 @@ impl Parts {
             }
             Err(problems) => tracing::error!(event = "config_reload_refused", reasons = problems),
         }
-    }
-
-    /// Lowers what only the start had raised; a safe mode, a latched and a configured kill stay.
-    fn open(&self, was_safe: bool) {
-        let gate = self.owner.gate();
-        let is_safe = self.settings.safety.safe_mode || was_safe;
-        for (flag, stays) in [
-            (Flag::Safe, is_safe),
-            (Flag::Kill, self.latch.current().is_some()),
-            (Flag::Disarmed, self.is_killed()),
-            (Flag::Drain, false),
-        ] {
-            if !stays && self.owner.lower(flag, gate.serial()).is_err() {
-                tracing::warn!(event = "gate_stays_shut", flag = flag.as_str());
-            }
-        }
-    }
-
-    /// What the configuration itself asks for, and what is latched.
-    fn voices(&self) -> Vec<(ModeCode, Mode)> {
-        let safe = self
-            .settings
-            .safety
-            .safe_mode
-            .then_some((ModeCode::OperatorSafeMode, Mode::ObserveOnly));
-        let kill = self
-            .is_killed()
-            .then_some((ModeCode::ConfiguredKill, Mode::KillSwitch));
-        let latched = self.latch.current();
-        let latched = latched.map(|kill| (kill.cause, Mode::KillSwitch));
-        safe.into_iter().chain(kill).chain(latched).collect()
-    }
-
-    /// The configured kill switch binds on the live venue; a dry run only shows it.
-    fn is_killed(&self) -> bool {
-        self.settings.safety.kill_switch && self.is_unarmed_live
     }
 
     fn upkeep(&self, running: &Running) {

@@ -62,6 +62,7 @@ impl Operator {
     /// The journal takes no records: safe mode is on, and a restart forgets it.
     pub fn safe_mode_on(&self) -> Result<u64, AppendError> {
         self.owner.gate().raise(Flag::Safe);
+        self.latch.mark_safe();
         let mut last_on = self.last_on();
         let now = self.clock.now();
         *last_on = Some(now);
@@ -124,6 +125,7 @@ impl Operator {
             self.record_still_on(now);
             return Err(vec!["something_was_raised_meanwhile"]);
         }
+        self.latch.unmark_safe();
         self.tell_risk(RiskIn::Clear(ModeCode::OperatorSafeMode, Scope::Global));
         tracing::warn!(
             event = "safe_mode_off",

@@ -167,6 +167,7 @@ impl Perform for RiskGatePort {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::beats::Beats;
     use crate::clock::Clock;
     use crate::link::Tell;
     use crate::shell::Shell;
@@ -221,7 +222,7 @@ mod tests {
         let (journal, _thread) = Journal::start(
             store,
             Fold::new(crate::params::account_quote()),
-            Clock::manual(START),
+            Beats::new(Clock::manual(START)),
             |_| (),
         )
         .expect("a thread");

@@ -4,11 +4,13 @@
 //! idea: USR1 raises the gate on this thread, before anybody is told.
 
 use crate::gate::{Flag, Gate};
+use crate::watchdog::{self, Watch, Watchdog};
 use std::io;
 use std::sync::OnceLock;
 use std::sync::mpsc::sync_channel;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 /// Signals that may wait to be handled; more of them are merged into those that wait.
 const EVENTS_MAX: usize = 64;
@@ -81,6 +83,7 @@ pub struct Signals {
 }
 
 static GATE: OnceLock<Gate> = OnceLock::new();
+static WATCH: OnceLock<Watch> = OnceLock::new();
 
 impl Signals {
     /// Starts the watchdog thread and returns once every stream exists: from here on a USR1 is never lost.
@@ -108,6 +111,11 @@ impl Signals {
         self.gate.set(gate).is_ok()
     }
 
+    /// Puts a run under the watchdog. A second one is refused by returning `false`.
+    pub fn watch(&self, watch: Watch) -> bool {
+        WATCH.set(watch).is_ok()
+    }
+
     /// Waits for the next event; `None` if the watchdog has ended.
     pub async fn next(&mut self) -> Option<Event> {
         self.events.recv().await
@@ -121,7 +129,7 @@ impl Signals {
 
 fn watch(send: &mpsc::Sender<Event>, ready: &std::sync::mpsc::SyncSender<io::Result<()>>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -136,6 +144,26 @@ fn watch(send: &mpsc::Sender<Event>, ready: &std::sync::mpsc::SyncSender<io::Res
             Err(error) => drop(ready.send(Err(error))),
         }
     });
+}
+
+/// The watch begins with the run.
+fn look(watchdog: &mut Option<Watchdog>) {
+    if watchdog.is_none() {
+        *watchdog = WATCH.get().cloned().map(Watchdog::new);
+    }
+    if let Some(watchdog) = watchdog {
+        watchdog.look();
+    }
+}
+
+/// Safe mode on: the gate first, and before a run lives it alone.
+fn shut() {
+    if let Some(gate) = GATE.get() {
+        gate.raise(Flag::Safe);
+    }
+    if let Some(watch) = WATCH.get() {
+        watch.safe_mode_on();
+    }
 }
 
 struct Streams {
@@ -162,12 +190,20 @@ impl Streams {
     /// Runs as long as the process: a receiver that is gone does not stop USR1 from closing the gate.
     async fn run(mut self, send: &mpsc::Sender<Event>) {
         let mut is_stopping = false;
+        let mut watchdog = None;
+        let mut timer = tokio::time::interval(watchdog::EVERY);
+        timer.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
-            let came = self.next().await;
-            if came == Signal::Usr1
-                && let Some(gate) = GATE.get()
-            {
-                gate.raise(Flag::Safe);
+            let came = tokio::select! {
+                biased;
+                came = self.next() => came,
+                _ = timer.tick() => {
+                    look(&mut watchdog);
+                    continue;
+                }
+            };
+            if came == Signal::Usr1 {
+                shut();
             }
             let is_stop = matches!(came, Signal::Term | Signal::Int);
             let event = if is_stop && is_stopping {

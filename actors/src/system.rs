@@ -6,6 +6,7 @@
 mod pipeline;
 mod stage;
 
+use crate::beats::{Beat, Beats};
 use crate::clock::Clock;
 use crate::driver::stream::StreamParts;
 use crate::exits::Exits;
@@ -97,6 +98,8 @@ impl Rulebook {
 pub struct Plan {
     /// Time.
     pub clock: Clock,
+    /// Signs of life.
+    pub beats: Beats,
     /// Entropy of this start: ids and jitter.
     pub entropy: u64,
     /// What the operator configured.
@@ -173,7 +176,7 @@ where
     let waiting = Waiting::default();
     let (failed, journal_failed) = mpsc::channel(1);
     let on_event = journal_reports(&plan, waiting.clone(), failed);
-    let (journal, thread) = Journal::start(store, plan.past.clone(), plan.clock.clone(), on_event)?;
+    let (journal, thread) = Journal::start(store, plan.past.clone(), plan.beats.clone(), on_event)?;
     let boot = Record::Boot {
         epoch: past.epoch_next(),
         at: now,
@@ -183,6 +186,8 @@ where
     }
 
     let (trade, rest) = (Arbiter::new(), Arbiter::new());
+    trade.spawn(plan.beats.clone().keep(Beat::Trade));
+    rest.spawn(plan.beats.clone().keep(Beat::Rest));
     let mut stage = Stage::new(&plan, trade.handle(), rest.handle());
     let mut dice = Dice::new(plan.entropy);
     // Who is told lives before who tells: a session that came up before its book was there would be lost on it.

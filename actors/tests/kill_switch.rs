@@ -17,6 +17,11 @@ const COMMAND: Duration = Duration::from_secs(20);
 /// A submit that was on the wire at the trip may still arrive within this time, milliseconds.
 const ON_THE_WIRE_MS: i64 = 100;
 
+/// A stop of the whole process, longer than a lost beat.
+const STOPPED: Duration = Duration::from_secs(12);
+/// Nothing leaves for this long behind a stop: the watchdog judges a second later, milliseconds.
+const STALE_MS: i64 = 900;
+
 /// Quotes that rest far from the market, so that nothing but a cancel ends them.
 const RESTING: [&str; 6] = [
     "--set",
@@ -256,6 +261,55 @@ fn a_trip_works_on_a_process_that_hangs_and_without_one() {
         id_of(&again.data()),
         "the later trip counts"
     );
+    bot.signal(Signal::TERM);
+    assert_eq!(bot.finish(STOP).code, Some(0));
+}
+
+#[test]
+fn x_14_a_process_that_was_stopped_goes_on_and_x_13_safe_mode_by_signal_outlives_it() {
+    let simulator = Simulator::with_own_account(64, &[]);
+    let place = Installation::armed(&simulator);
+    let mut bot = place.start();
+    bot.wait("an order at the exchange", SOON, |_| {
+        (!simulator.posts().is_empty()).then_some(())
+    });
+    bot.signal(Signal::STOP);
+    std::thread::sleep(STOPPED);
+    bot.signal(Signal::CONT);
+    let woken_at = now_ms();
+    // Longer than a lost beat: judged at once, it would have ended the process.
+    bot.wait_for_text("process_suspended", SOON);
+    bot.wait_for_text("process_resumed", SOON);
+    assert!(!latch(&place).exists(), "nobody stood still by itself");
+    let at_once = |ms: i64| (woken_at + ON_THE_WIRE_MS..woken_at + STALE_MS).contains(&ms);
+    let stale = simulator
+        .posts()
+        .iter()
+        .filter(|post| at_once(post.ts_ms))
+        .count();
+    assert_eq!(stale, 0, "what was decided before the stop stays in");
+    let posts = simulator.posts().len();
+    bot.wait("orders again", SOON, |_| {
+        (simulator.posts().len() > posts).then_some(())
+    });
+
+    bot.signal(Signal::USR1);
+    let mark = place.path().join("btcbot-data/safe.latch");
+    wait_for("the mark of safe mode", SOON, || {
+        mark.exists().then_some(())
+    });
+    bot.kill_9();
+    let mut bot = place.start();
+    let status = bot.wait("an answer", START, |_| {
+        let status = asked(&place, &["status"]);
+        (status.code == Some(0)).then(|| status.data())
+    });
+    assert!(status["gate"].to_string().contains("safe"), "{status}");
+    bot.wait("the end of safe mode", SOON, |_| {
+        let off = asked(&place, &["safe-mode", "off", "--reason", "looked at"]);
+        (off.code == Some(0)).then_some(())
+    });
+    assert!(!mark.exists(), "it goes with the safe mode");
     bot.signal(Signal::TERM);
     assert_eq!(bot.finish(STOP).code, Some(0));
 }

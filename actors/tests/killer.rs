@@ -1,24 +1,33 @@
-//! The killer alone against the simulator: no actor, no arbiter and no journal is there, which is worse than stuck.
+//! The threads behind the kill switch against the simulator, while everything else of a process is stuck or absent.
 
 mod support;
 
+use actors::beats::{Beat, Beats};
 use actors::cli::version::BUILD;
 use actors::clock::{Clock, StampSource};
 use actors::driver::endpoint::Endpoint;
 use actors::driver::reads::{ReadLimits, ReadParts, Reads};
 use actors::driver::{Keys, tls};
 use actors::gate::{Flag, GateOwner};
+use actors::journal::Journal;
 use actors::killer::Killer;
+use actors::latch::keeper::{Keeper, OnRecord};
+use actors::latch::{LATCH_NAME, Latch};
+use actors::link::Link;
 use actors::metrics::Metrics;
+use actors::observer::Eyes;
 use actors::open_ids::OpenIds;
+use actors::store::{Header, Store, Venue};
+use actors::watchdog::{Watch, Watchdog};
 use btcturk::rest::request;
 use btcturk::sign::Signer;
-use engine::ids::{AccountTag, BootTag, ClientId, OrderId, Symbol};
+use engine::checkpoint::Fold;
+use engine::ids::{AccountTag, Asset, BootTag, ClientId, OrderId, Symbol};
 use engine::market::Side;
 use engine::mode::ModeCode;
 use engine::money::{Price, Qty};
 use serde_json::Value;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use support::exchange::Simulator;
 use support::{SOON, wait_for};
 
@@ -74,6 +83,7 @@ fn x_10_published_orders_go_first_and_then_whatever_the_list_shows_of_ours() {
         reads: reads(&simulator, &clock),
         ids,
         tag,
+        beats: Beats::new(clock.clone()),
         clock,
     };
     let killer = killer.start().expect("a thread");
@@ -99,4 +109,89 @@ fn x_10_published_orders_go_first_and_then_whatever_the_list_shows_of_ours() {
         (simulator.open_orders() == ["by-hand"]).then_some(())
     });
     killer.stop();
+}
+
+/// A runtime on a thread that beats like an arbiter until it is blocked, and for as long as that lasts.
+fn blocked_arbiter(beats: Beats) -> (mpsc::Sender<()>, std::thread::JoinHandle<()>) {
+    let (free, blocked) = mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            tokio::spawn(beats.keep(Beat::Trade));
+            tokio::task::yield_now().await;
+            // No await: nothing on this thread moves any more.
+            let _ = blocked.recv();
+        });
+    });
+    (free, thread)
+}
+
+#[test]
+fn a_hung_arbiter_and_a_hung_journal_end_in_a_latch_and_no_own_order_open() {
+    let simulator = Simulator::with_own_account(72, &[]);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (clock, owner) = (Clock::start(), GateOwner::new());
+    let (gate, beats) = (owner.gate(), Beats::new(clock.clone()));
+    let latch = Latch::boot(Some(dir.path()), None, gate.clone(), clock.clone());
+    for flag in Flag::ALL {
+        owner.lower(flag, gate.serial()).expect("nobody raises");
+    }
+    let tag = AccountTag::from_entropy(9);
+    for seq in 1..=3 {
+        let id = ClientId::new(tag, 3, BootTag::from_entropy(2), seq);
+        order(&simulator, &id.to_string());
+    }
+    let (free_journal, hung) = mpsc::channel::<()>();
+    let header = Header::new(Venue::Demo, &tag.to_string(), clock.now());
+    let store = Store::in_memory(&header).expect("memory");
+    let fold = Fold::new(Asset::parse("TRY").expect("a short name"));
+    // Like a disk that does not answer.
+    let on_event = move |_| {
+        let _ = hung.recv();
+    };
+    let (journal, journal_thread) =
+        Journal::start(store, fold, beats.clone(), on_event).expect("a thread");
+    let keeper = Keeper {
+        latch: latch.clone(),
+        gate: gate.clone(),
+        journal,
+        beats: beats.clone(),
+        risk: Link::default(),
+        eyes: Eyes::default(),
+    };
+    let keeper = keeper.start(&OnRecord::default()).expect("a thread");
+    let killer = Killer {
+        gate: gate.clone(),
+        reads: reads(&simulator, &clock),
+        ids: OpenIds::default(),
+        tag,
+        clock,
+        beats: beats.clone(),
+    };
+    let killer = killer.start().expect("a thread");
+    let (free_arbiter, arbiter) = blocked_arbiter(beats.clone());
+
+    let mut watchdog = Watchdog::new(Watch::new(
+        gate.clone(),
+        latch.clone(),
+        beats,
+        Link::default(),
+    ));
+    let kill = wait_for("a latched kill", SOON, || {
+        watchdog.look();
+        latch.current()
+    });
+    assert_eq!(kill.cause, ModeCode::ThreadStalled);
+    assert!(gate.is_raised(Flag::Kill) && dir.path().join(LATCH_NAME).is_file());
+    wait_for("no open order", SOON, || {
+        simulator.open_orders().is_empty().then_some(())
+    });
+    drop((free_arbiter, free_journal));
+    killer.stop();
+    keeper.stop();
+    arbiter.join().expect("it was freed");
+    journal_thread.join();
 }

@@ -3,6 +3,7 @@
 use super::desk::Desk;
 use super::server::Peer;
 use super::wire::{Request, Verdict, Why};
+use crate::beats::Beats;
 use crate::clock::{Clock, Offset};
 use crate::gate::{Flag, GateOwner};
 use crate::journal::{Journal, JournalEvent, JournalThread};
@@ -42,7 +43,7 @@ fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
     let (journal, thread) = Journal::start(
         store,
         Fold::new(params::account_quote()),
-        clock.clone(),
+        Beats::new(clock.clone()),
         on_event,
     )
     .expect("a thread");

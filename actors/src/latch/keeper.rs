@@ -4,11 +4,12 @@
 //! shut gate. It sends no cancel: the killer does, from the same gate.
 
 use super::Latch;
+use crate::beats::{Beat, Beats};
 use crate::gate::{Flag, Gate};
 use crate::journal::Journal;
 use crate::link::{Link, Sent};
 use crate::observer::{Eyes, Observed};
-use engine::kill::Kill;
+use engine::kill::{Kill, KillId};
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::RiskIn;
 use engine::record::Record;
@@ -30,10 +31,21 @@ pub struct Keeper {
     pub gate: Gate,
     /// Durable records.
     pub journal: Journal,
+    /// Signs of life.
+    pub beats: Beats,
     /// The gate core, for the mode.
     pub risk: Link<RiskIn>,
     /// Status and log.
     pub eyes: Eyes,
+}
+
+/// What the journal knows of a start's latches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OnRecord {
+    /// The trip that is latched.
+    pub kill: Option<KillId>,
+    /// An operator's safe mode holds.
+    pub is_safe: bool,
 }
 
 /// A running keeper.
@@ -43,15 +55,18 @@ pub struct KeeperThread {
 }
 
 impl Keeper {
-    /// Starts the thread. `on_record` is the trip that the journal already knows of, if any.
+    /// Starts the thread; what the files say and the journal does not know yet is written down.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(self, on_record: Option<&Kill>) -> io::Result<KeeperThread> {
+    pub fn start(self, on_record: &OnRecord) -> io::Result<KeeperThread> {
         let (stop, stopped) = sync_channel(1);
+        if self.latch.is_marked_safe() && !on_record.is_safe {
+            self.record_safe_mode();
+        }
         if let Some(kill) = self.latch.current() {
             self.eyes.see(Observed::Killed(kill.clone()));
-            if on_record.map(|known| known.id) != Some(kill.id) {
+            if on_record.kill != Some(kill.id) {
                 self.record(&kill);
             }
         }
@@ -64,6 +79,7 @@ impl Keeper {
     fn run(self, stopped: &Receiver<()>) {
         let mut looks = 0;
         while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            self.beats.beat(Beat::Keeper);
             self.look();
             looks = (looks + 1) % LOOKS_PER_FILE;
             if looks == 0
@@ -73,6 +89,7 @@ impl Keeper {
             }
         }
         self.look();
+        self.beats.rest(Beat::Keeper);
     }
 
     /// Writes down what was left since the last look.
@@ -98,6 +115,17 @@ impl Keeper {
             tracing::error!(event = "kill_not_told", reason = kill.cause.as_str());
         }
         self.eyes.see(Observed::Killed(kill));
+    }
+
+    fn record_safe_mode(&self) {
+        let at = self.beats.clock().now();
+        if self
+            .journal
+            .append(at, Record::SafeMode { on: true, at })
+            .is_err()
+        {
+            tracing::error!(event = "safe_mode_not_recorded");
+        }
     }
 
     fn record(&self, kill: &Kill) {

@@ -1,14 +1,16 @@
 //! The operator's hand on a run, the socket that lets commands in, and the threads behind the kill switch.
 
 use super::Parts;
+use crate::beats::Beat;
 use crate::control::Control;
 use crate::control::desk::Desk;
 use crate::killer::{Killer, KillerThread};
-use crate::latch::keeper::{Keeper, KeeperThread};
+use crate::latch::keeper::{Keeper, KeeperThread, OnRecord};
 use crate::operator::Operator;
+use crate::signals::Signals;
 use crate::store::StoreError;
 use crate::system::Running;
-use engine::kill::Kill;
+use crate::watchdog::Watch;
 use std::sync::{Arc, Mutex};
 
 /// The threads behind the kill switch.
@@ -49,7 +51,7 @@ impl Parts {
     pub(super) fn guards(
         &self,
         running: &Running,
-        on_record: Option<&Kill>,
+        on_record: &OnRecord,
     ) -> Result<Guards, StoreError> {
         let killer = if self.may_have_orders {
             Some(self.killer()?)
@@ -60,6 +62,17 @@ impl Parts {
         Ok(Guards { keeper, killer })
     }
 
+    /// Puts the run under the watchdog, which lives on the thread of the signals.
+    pub(super) fn watch(&self, signals: &Signals) -> Watch {
+        actix_rt::spawn(self.beats.clone().keep(Beat::Main));
+        let (gate, latch) = (self.owner.gate(), self.latch.clone());
+        let watch = Watch::new(gate, latch, self.beats.clone(), self.links.risk.clone());
+        if !signals.watch(watch.clone()) {
+            tracing::error!(event = "watchdog_taken", msg = "one run for one process");
+        }
+        watch
+    }
+
     fn killer(&self) -> Result<KillerThread, StoreError> {
         let reads = self.reads.apart();
         let killer = Killer {
@@ -68,19 +81,17 @@ impl Parts {
             ids: self.own_orders.ids.clone(),
             tag: self.tag,
             clock: self.clock.clone(),
+            beats: self.beats.clone(),
         };
         killer.start().map_err(StoreError::Io)
     }
 
-    fn keeper(
-        &self,
-        running: &Running,
-        on_record: Option<&Kill>,
-    ) -> Result<KeeperThread, StoreError> {
+    fn keeper(&self, running: &Running, on_record: &OnRecord) -> Result<KeeperThread, StoreError> {
         let keeper = Keeper {
             latch: self.latch.clone(),
             gate: self.owner.gate(),
             journal: running.journal.clone(),
+            beats: self.beats.clone(),
             risk: self.links.risk.clone(),
             eyes: self.eyes.clone(),
         };

@@ -130,6 +130,7 @@ impl Operator {
         self.judge_reset(id)?;
         let gate = self.owner.gate();
         gate.raise(Flag::Safe);
+        self.latch.mark_safe();
         let asked_at = gate.raise(Flag::Disarmed);
         self.judge_reset(id)?;
         let mut last_on = self.last_on();

@@ -3,6 +3,7 @@
 use super::checkpoints::CHECKPOINTS;
 use super::header::HEADER;
 use super::*;
+use crate::beats::Beats;
 use crate::clock::Clock;
 use crate::journal::Journal;
 use engine::answer::{Refusal, SubmitOutcome};
@@ -251,7 +252,7 @@ fn the_journals_thread_writes_a_checkpoint_after_ten_thousand_records() {
     let store = Store::in_memory(&Header::new(Venue::Demo, "test", START)).expect("memory");
     let clock = Clock::manual(START);
     let (journal, thread) =
-        Journal::start(store, Fold::new(quote()), clock, |_| ()).expect("a thread");
+        Journal::start(store, Fold::new(quote()), Beats::new(clock), |_| ()).expect("a thread");
     let patience = std::time::Duration::from_secs(60);
     let mut counts = Vec::new();
     for seq in 1..=3_400 {

@@ -2,6 +2,7 @@
 
 use super::create::PREPARED_NAME;
 use super::*;
+use crate::beats::Beats;
 use crate::clock::Clock;
 use crate::journal::{AppendError, Journal, JournalEvent};
 use engine::answer::{NotSent, SubmitOutcome};
@@ -225,7 +226,7 @@ fn the_writer_acknowledges_in_order_and_a_store_that_was_never_closed_keeps_it_a
     let (send, events) = channel();
     let report = move |event| send.send(event).expect("the test listens");
     let (journal, thread) =
-        Journal::start(store, fold(), Clock::manual(AT), report).expect("a thread");
+        Journal::start(store, fold(), Beats::new(Clock::manual(AT)), report).expect("a thread");
     for n in 1..=COUNT {
         let at = AT.plus_ms(n as i64);
         let seq = journal
@@ -265,7 +266,7 @@ fn a_companion_is_written_right_before_the_next_record_and_never_alone() {
     let (send, events) = channel();
     let report = move |event| send.send(event).expect("the test listens");
     let (journal, thread) =
-        Journal::start(store, fold(), Clock::manual(AT), report).expect("a thread");
+        Journal::start(store, fold(), Beats::new(Clock::manual(AT)), report).expect("a thread");
     let boot = |epoch| Record::Boot { epoch, at: AT };
     journal.accompany(AT, boot(1));
     assert_eq!(journal.sync(PATIENCE), Ok(0), "it waits for company");
@@ -310,7 +311,7 @@ fn the_first_failed_commit_is_reported_once_and_ends_all_acknowledgement() {
     let (send, events) = channel();
     let report = move |event| send.send(event).expect("the test listens");
     let (journal, thread) =
-        Journal::start(store, fold(), Clock::manual(AT), report).expect("a thread");
+        Journal::start(store, fold(), Beats::new(Clock::manual(AT)), report).expect("a thread");
     journal
         .append(AT, Record::SafeMode { on: true, at: AT })
         .expect("room");

@@ -7,6 +7,7 @@ use super::cut::{Moment, Variant};
 use super::recover::{Expected, Wrong, recover};
 use super::sim::{Answer, Fault, FaultKind, SimDisk};
 use super::story::{START, VENUE, created, numbered, quote};
+use actors::beats::Beats;
 use actors::clock::Clock;
 use actors::journal::{AppendError, Journal, JournalEvent};
 use actors::store::{Store, StoreError};
@@ -114,7 +115,8 @@ fn live(fault: Fault) -> Result<Life, StoreError> {
     // Nobody listens any more once the life is over.
     let on_event = move |event| drop(send.send(event));
     let fold = Fold::new(quote());
-    let (journal, thread) = Journal::start(store, fold, Clock::manual(START), on_event)?;
+    let (journal, thread) =
+        Journal::start(store, fold, Beats::new(Clock::manual(START)), on_event)?;
     let mut afterwards = 0;
     for n in 0..COMMITS {
         let (at, record) = record(n);

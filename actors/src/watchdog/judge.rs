@@ -1,0 +1,158 @@
+//! What late beats mean, decided on times that are handed in.
+//!
+//! Old beats prove nothing when the judge itself stood still: then it takes a second in which everybody may
+//! show that only the process was stopped.
+
+use crate::beats::Beat;
+use engine::time::Timestamp;
+use std::collections::BTreeSet;
+
+/// A beat older than this is late, milliseconds.
+pub(super) const LATE_MS: i64 = 1_000;
+/// A beat older than this is a stall, milliseconds: the kill switch trips.
+const STALL_MS: i64 = 3_000;
+/// A beat older than this will not come back, milliseconds: the process ends, and a start recovers.
+const LOST_MS: i64 = 10_000;
+/// Two judgements further apart than this mean that the judge stood still, milliseconds.
+const GAP_MS: i64 = 500;
+/// Time that everybody has behind a gap, milliseconds.
+const GRACE_MS: i64 = 1_000;
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Say that this one is late by so many milliseconds.
+    Warn(Beat, i64),
+    /// Trip the kill switch.
+    Kill(Beat, i64),
+    /// End the process.
+    Abort(Beat, i64),
+    /// The process itself stood still for so many milliseconds: no new risk.
+    Suspend(i64),
+    /// Everybody moves again.
+    Resume,
+}
+
+/// Judges beats, one look after the other.
+#[derive(Debug)]
+pub(super) struct Judge {
+    looked_at: Timestamp,
+    judges_from: Timestamp,
+    is_suspended: bool,
+    late: BTreeSet<Beat>,
+    stalled: BTreeSet<Beat>,
+}
+
+impl Judge {
+    pub(super) const fn new(now: Timestamp) -> Self {
+        Self {
+            looked_at: now,
+            judges_from: now,
+            is_suspended: false,
+            late: BTreeSet::new(),
+            stalled: BTreeSet::new(),
+        }
+    }
+
+    /// Looks once. Each condition is told when it begins.
+    pub(super) fn look(&mut self, now: Timestamp, ages: &[(Beat, i64)]) -> Vec<Act> {
+        let gap_ms = now.ms_since(self.looked_at);
+        self.looked_at = now;
+        if gap_ms > GAP_MS {
+            self.is_suspended = true;
+            self.judges_from = now.plus_ms(GRACE_MS);
+            return vec![Act::Suspend(gap_ms)];
+        }
+        if now < self.judges_from {
+            return Vec::new();
+        }
+        let is_fresh = ages.iter().all(|(_, age)| *age <= LATE_MS);
+        let mut acts = Vec::new();
+        if self.is_suspended && is_fresh {
+            self.is_suspended = false;
+            acts.push(Act::Resume);
+        }
+        for (who, age) in ages.iter().copied() {
+            acts.extend(self.judge(who, age));
+        }
+        acts
+    }
+
+    fn judge(&mut self, who: Beat, age: i64) -> Option<Act> {
+        if age <= LATE_MS {
+            self.late.remove(&who);
+            self.stalled.remove(&who);
+            return None;
+        }
+        if age > LOST_MS {
+            return Some(Act::Abort(who, age));
+        }
+        if age > STALL_MS {
+            return self.stalled.insert(who).then_some(Act::Kill(who, age));
+        }
+        self.late.insert(who).then_some(Act::Warn(who, age))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks every 50 ms from one time to another; the beat stands still at `last_ms`.
+    fn looks(
+        judge: &mut Judge,
+        from_ms: i64,
+        to_ms: i64,
+        last_ms: impl Fn(i64) -> i64,
+    ) -> Vec<Act> {
+        let times = (from_ms..=to_ms).step_by(50);
+        let look = |at_ms: i64| {
+            let ages = [(Beat::Trade, at_ms - last_ms(at_ms)), (Beat::Rest, 0)];
+            judge.look(Timestamp::from_ms(at_ms), &ages)
+        };
+        times.flat_map(look).collect()
+    }
+
+    #[test]
+    fn a_thread_that_stops_is_warned_of_then_kills_then_ends_the_process() {
+        let mut judge = Judge::new(Timestamp::from_ms(0));
+        assert_eq!(looks(&mut judge, 0, 1_000, |_| 0), []);
+        let late = looks(&mut judge, 1_050, 3_000, |_| 0);
+        assert_eq!(late, [Act::Warn(Beat::Trade, 1_050)]);
+        let stalled = looks(&mut judge, 3_050, 10_000, |_| 0);
+        assert_eq!(stalled, [Act::Kill(Beat::Trade, 3_050)]);
+        let lost = looks(&mut judge, 10_050, 10_050, |_| 0);
+        assert_eq!(lost, [Act::Abort(Beat::Trade, 10_050)]);
+    }
+
+    #[test]
+    fn one_that_comes_back_is_judged_anew() {
+        let mut judge = Judge::new(Timestamp::from_ms(0));
+        assert_eq!(looks(&mut judge, 0, 2_000, |_| 0).len(), 1);
+        assert_eq!(looks(&mut judge, 2_050, 4_000, |at| at), []);
+        let again = looks(&mut judge, 4_050, 7_100, |_| 4_000);
+        assert_eq!(
+            again,
+            [Act::Warn(Beat::Trade, 1_050), Act::Kill(Beat::Trade, 3_050)]
+        );
+    }
+
+    #[test]
+    fn x_14_a_stopped_process_is_judged_a_second_after_it_goes_on() {
+        let mut judge = Judge::new(Timestamp::from_ms(0));
+        assert_eq!(looks(&mut judge, 0, 1_000, |at| at), []);
+        let woken = looks(&mut judge, 31_000, 31_900, |at| {
+            if at < 31_200 { 1_000 } else { at }
+        });
+        assert_eq!(woken, [Act::Suspend(30_000)]);
+        assert_eq!(looks(&mut judge, 31_950, 33_000, |at| at), [Act::Resume]);
+    }
+
+    #[test]
+    fn x_14_a_thread_that_does_not_go_on_with_the_process_is_found() {
+        let mut judge = Judge::new(Timestamp::from_ms(0));
+        let woken = looks(&mut judge, 5_000, 6_100, |_| 0);
+        assert_eq!(woken, [Act::Suspend(5_000), Act::Kill(Beat::Trade, 6_000)]);
+        assert_eq!(looks(&mut judge, 6_150, 6_300, |at| at), [Act::Resume]);
+    }
+}
