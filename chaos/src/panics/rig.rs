@@ -11,6 +11,7 @@ use crate::life;
 use crate::plan::Plan;
 use crate::wire;
 use actix::{Actor, Context};
+use actors::beats::Beats;
 use actors::cli::version::BUILD;
 use actors::clock::Clock;
 use actors::driver::endpoint::Endpoint;
@@ -202,8 +203,13 @@ fn journal(
             gate.kill(ModeCode::JournalError);
         }
     };
-    Journal::start(store, Fold::new(life::quote()), clock.clone(), on_event)
-        .expect("the machine gives a thread")
+    Journal::start(
+        store,
+        Fold::new(life::quote()),
+        Beats::new(clock.clone()),
+        on_event,
+    )
+    .expect("the machine gives a thread")
 }
 
 impl Stage {
