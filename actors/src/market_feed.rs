@@ -11,11 +11,14 @@ use crate::risk_gate::shut;
 use crate::shell::Perform;
 use crate::system::Links;
 use crate::venue::VenueIn;
+use engine::budget::{ConnectPace, Spending};
 use engine::core::Core;
-use engine::feed::Feed;
+use engine::feed::{Feed, FeedPast};
 use engine::market::MarketEvent;
-use engine::msg::{BookIn, FeedEffect, FeedIn, ReconcileIn, RouterIn};
+use engine::msg::{BookIn, FeedEffect, FeedIn, FeedNote, ReconcileIn, RouterIn};
+use engine::supervisor::SupervisorIn;
 use engine::time::Timestamp;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -68,8 +71,52 @@ async fn pump(mut frames: mpsc::Receiver<FeedIn>, feed: Link<FeedIn>) {
     }
 }
 
+/// Attempts that are remembered for a fresh feed: more than a minute may have.
+const CONNECTS_KEPT: usize = 16;
+
+/// What a fresh feed must know of those before it; shared by the feed's port, the supervisor's and the factory.
+#[derive(Clone, Default)]
+pub struct Approach(Arc<Mutex<FeedPast>>);
+
+impl Approach {
+    /// Goes on from an earlier start.
+    pub fn resume(connects: Vec<Timestamp>, pace: ConnectPace) -> Self {
+        let past = FeedPast {
+            connects,
+            attempts: 0,
+            pace,
+        };
+        Self(Arc::new(Mutex::new(past)))
+    }
+
+    /// Returns what a fresh feed goes on from.
+    pub fn past(&self) -> FeedPast {
+        self.lock().clone()
+    }
+
+    /// The stream may be tried like this from here on.
+    pub fn set_pace(&self, pace: ConnectPace) {
+        self.lock().pace = pace;
+    }
+
+    fn attempted(&self, now: Timestamp, attempt: u32) {
+        let mut past = self.lock();
+        past.attempts = attempt;
+        past.connects.push(now);
+        if past.connects.len() > CONNECTS_KEPT {
+            past.connects.remove(0);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FeedPast> {
+        // Every holder leaves whole values behind.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Where frames go.
 pub struct MarketFeedPort {
+    approach: Approach,
     source: StreamParts,
     session: Option<Session>,
     links: Links,
@@ -83,12 +130,14 @@ impl MarketFeedPort {
     /// Makes a port without a connection; the simulated venue of a dry run sees public trades too.
     pub fn new(
         source: StreamParts,
+        approach: Approach,
         links: &Links,
         is_simulated: bool,
         gate: Gate,
         eyes: Eyes,
     ) -> Self {
         Self {
+            approach,
             source,
             session: None,
             links: links.clone(),
@@ -140,10 +189,39 @@ impl MarketFeedPort {
     }
 }
 
+impl MarketFeedPort {
+    fn note(&self, now: Timestamp, note: FeedNote) {
+        match note {
+            FeedNote::Connecting(attempt, cost) => {
+                self.approach.attempted(now, attempt);
+                self.spend(cost);
+            }
+            FeedNote::Declined(count) => self.tell(SupervisorIn::HandshakesRefused(count)),
+            FeedNote::Maintenance
+            | FeedNote::Up(_)
+            | FeedNote::Down(_)
+            | FeedNote::Resyncing(_)
+            | FeedNote::Unreadable
+            | FeedNote::Refused => {}
+        }
+        self.eyes.see(Observed::Feed(note));
+    }
+
+    fn spend(&self, cost: Spending) {
+        self.tell(SupervisorIn::Spent(cost));
+    }
+
+    fn tell(&self, message: SupervisorIn) {
+        if self.links.supervisor.send(message) != Sent::Delivered {
+            shut(&self.gate, &self.eyes, "feed_to_supervisor");
+        }
+    }
+}
+
 impl Perform for MarketFeedPort {
     type Core = Feed;
 
-    fn perform(&mut self, _now: Timestamp, effect: <Feed as Core>::Effect) {
+    fn perform(&mut self, now: Timestamp, effect: <Feed as Core>::Effect) {
         match effect {
             FeedEffect::Connect => {
                 self.session = Some(Session::open(self.source.clone(), self.links.feed.clone()))
@@ -169,7 +247,7 @@ impl Perform for MarketFeedPort {
                         .see(Observed::LinkTrouble("feed_to_reconciler", "wish dropped"));
                 }
             }
-            FeedEffect::Note(note) => self.eyes.see(Observed::Feed(note)),
+            FeedEffect::Note(note) => self.note(now, note),
         }
     }
 }

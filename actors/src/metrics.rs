@@ -6,6 +6,7 @@
 
 use crate::process;
 use crate::rates::Rate;
+use engine::budget::{Cause, Rung, Step};
 use engine::money::Amount;
 use engine::risk::DenyCode;
 use engine::supervisor::ActorName;
@@ -78,6 +79,18 @@ macro_rules! catalogue {
 }
 
 const MODES: &[&str] = &["NORMAL", "REDUCE_RISK_ONLY", "OBSERVE_ONLY", "KILL_SWITCH"];
+const RUNGS: &[&str] = &["normal", "restart", "backoff", "observe_only", "killed"];
+const CAUSES: &[&str] = &[
+    "reconnects",
+    "throttled",
+    "handshakes",
+    "cancel_throttled",
+    "credentials",
+    "actors",
+    "boots",
+    "downtime",
+];
+const BUDGETS: &[&str] = &["reconnects", "throttled"];
 const BREAKERS: &[&str] = &["submit", "cancel", "account", "market_data"];
 const ORDER_STATES: &[&str] = &[
     "accepted", "rejected", "not_sent", "unknown", "filled", "canceled", "absent",
@@ -121,6 +134,10 @@ catalogue! {
     SUBMIT_LATENCY "order_submit_latency_ms" HistogramMs Labels::None, "From the router's receipt of an approval to its outcome, journal commit included";
     CANCEL_LATENCY "cancel_latency_ms" HistogramMs Labels::None, "From the decision to cancel to the answer of the DELETE";
     BREAKER_STATE "circuit_breaker_state" Gauge Labels::Of("breaker", BREAKERS), "0 closed (requests flow), 1 half-open (one probe), 2 open (held)";
+    LADDER_RUNG "btcbot_ladder_rung" Gauge Labels::Of("cause", CAUSES), "0 normal, 1 restart, 2 back-off, 3 observe only, 4 killed";
+    LADDER_STEPS "btcbot_ladder_steps_total" Counter Labels::Of("to", RUNGS), "Steps on the ladder, up or down";
+    BUDGET_SPENT "btcbot_budget_spent" Gauge Labels::Of("budget", BUDGETS), "Events of the last 24 h that a budget counts";
+    BUDGET_LIMIT "btcbot_budget_limit" Gauge Labels::Of("budget", BUDGETS), "Events of 24 h that kill";
     BUILD_INFO "btcbot_build_info" Gauge Labels::Once, "Always 1; the labels name the build";
     START "btcbot_start_timestamp_seconds" Gauge Labels::None, "When the process started";
     MODE "btcbot_mode" Gauge Labels::Of("mode", MODES), "1 for the mode in force, 0 for the others";

@@ -11,6 +11,7 @@ use crate::status::Status;
 use actix::{Actor, AsyncContext, Context, Handler};
 use engine::answer::CancelReply;
 use engine::book::BookView;
+use engine::budget::Step;
 use engine::ids::{ClientId, Symbol};
 use engine::intent::{Intent, SilentReason, StrategyKind};
 use engine::kill::{Kill, KillId};
@@ -73,6 +74,8 @@ pub enum Observed {
     Pass(PassReport),
     /// The exchange's clock less ours, milliseconds; `None` while unknown.
     Offset(Option<i64>),
+    /// Where a cause stands on the ladder; a step where the rungs differ.
+    Ladder(Step),
     /// An actor was restarted.
     Restarted(ActorName),
     /// A link did not take a message.
@@ -295,6 +298,7 @@ impl Observer {
                     metrics.clock_offset_ms(*ms);
                 }
             }
+            Observed::Ladder(step) => ladder(&mut status, metrics, now, *step),
             Observed::Restarted(actor) => {
                 counts.restarts += 1;
                 metrics.actor_restarted(*actor);
@@ -333,12 +337,17 @@ fn gate(status: &mut Status, now: engine::time::Timestamp, note: &RiskNote) {
 
 fn feed(status: &mut Status, metrics: &Metrics, now: engine::time::Timestamp, note: FeedNote) {
     match note {
-        FeedNote::Connecting(attempt) => {
+        FeedNote::Connecting(attempt, _) => {
             if attempt > 1 {
                 metrics.ws_reconnected(now);
             }
             tracing::info!(event = "feed_connecting", attempt);
         }
+        FeedNote::Declined(count) => {
+            status.note(now, "handshake_refused", format!("{count} in a row"));
+            tracing::warn!(event = "handshake_refused", in_a_row = count);
+        }
+        FeedNote::Maintenance => tracing::warn!(event = "exchange_maintenance"),
         FeedNote::Up(session) => {
             status.counts.sessions += 1;
             status.note(now, "feed_up", format!("session {session}"));
@@ -353,6 +362,36 @@ fn feed(status: &mut Status, metrics: &Metrics, now: engine::time::Timestamp, no
         FeedNote::Unreadable => tracing::warn!(event = "frame_unreadable"),
         FeedNote::Refused => tracing::warn!(event = "join_or_login_refused"),
     }
+}
+
+/// A step is one line, one count and one event; figures that only changed are shown without a word.
+fn ladder(status: &mut Status, metrics: &Metrics, now: engine::time::Timestamp, step: Step) {
+    metrics.ladder(step);
+    let since = status.ladder.get(&step.cause).map(|(_, since)| *since);
+    let is_step = step.before != step.after;
+    let since = since.filter(|_| !is_step).unwrap_or(now);
+    status.ladder.insert(step.cause, (step, since));
+    if !is_step {
+        return;
+    }
+    let (cause, before, after) = (step.cause.as_str(), step.before, step.after);
+    let figures = format!("{} of {}", step.count, step.limit);
+    let text = format!(
+        "{cause}: {} to {}, {figures}",
+        before.as_str(),
+        after.as_str()
+    );
+    status.note(now, "ladder", text);
+    tracing::warn!(
+        event = "ladder",
+        reason = cause,
+        before = before.as_str(),
+        after = after.as_str(),
+        count = step.count,
+        hour = step.hour,
+        five_minutes = step.minutes,
+        limit = step.limit
+    );
 }
 
 const fn down_reason(why: DownReason) -> &'static str {

@@ -4,6 +4,7 @@
 
 use config::settings::Settings;
 use engine::book::BookLimits;
+use engine::budget::BudgetLimits;
 use engine::feed::FeedLimits;
 use engine::ids::{Asset, Symbol};
 use engine::intent::StrategyKind;
@@ -59,6 +60,16 @@ pub fn feed_limits(settings: &Settings) -> FeedLimits {
             healthy_ms_min: ws.backoff_reset_ms,
             healthy_frames_min: HEALTHY_FRAMES_MIN,
         },
+    }
+}
+
+/// Returns what a day may cost.
+pub const fn budget_limits(settings: &Settings) -> BudgetLimits {
+    let slo = &settings.slo;
+    BudgetLimits {
+        reconnects_per_day: slo.reconnects_per_day,
+        throttled_per_day: slo.throttled_per_day,
+        is_lifted: slo.lift_budgets,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::control::kill_switch::kill_json;
 use crate::ops::{Check, Picture};
 use engine::answer::OrderRow;
 use engine::book::BookView;
+use engine::budget::{Cause, Rung, Step};
 use engine::ids::{ClientId, Symbol};
 use engine::intent::StrategyKind;
 use engine::kill::Kill;
@@ -107,11 +108,19 @@ pub struct Status {
     pub last_clean: Option<Timestamp>,
     /// Exchange clock less ours, milliseconds; `None` while unknown.
     pub offset_ms: Option<i64>,
+    /// Where each cause stands on the ladder, and since when.
+    pub ladder: BTreeMap<Cause, (Step, Timestamp)>,
     /// The latest notable events, oldest first.
     pub events: VecDeque<Event>,
 }
 
 impl Status {
+    /// Returns how many events of the last five minutes keep a spent budget burning.
+    pub fn burning(&self) -> u32 {
+        let killed = (self.ladder.values()).filter(|(step, _)| step.after == Rung::Killed);
+        killed.fold(0, |sum, (step, _)| sum + step.minutes)
+    }
+
     /// Adds a line to the story.
     pub fn note(&mut self, at: Timestamp, code: &'static str, text: String) {
         if self.events.len() >= EVENTS_MAX {
@@ -216,8 +225,31 @@ impl Status {
             "reconcile_age_ms": self.last_clean.map(|at| now.ms_since(at)),
             "clock_offset_ms": self.offset_ms,
             "not_ready": self.readiness(now).iter().filter(|check| !check.ok).map(|check| check.name).collect::<Vec<_>>(),
+            "ladder": self.ladder_json(),
             "events": self.events.iter().map(|event| json!({"at_us": event.at.0, "code": event.code, "text": event.text})).collect::<Vec<_>>(),
         })
+    }
+}
+
+impl Status {
+    /// The highest rung, and every cause with its figures.
+    fn ladder_json(&self) -> Value {
+        let rungs = self.ladder.values().map(|(step, _)| step.after);
+        let rung = rungs.max().unwrap_or(Rung::Normal);
+        let causes: Vec<Value> = (self.ladder.values())
+            .map(|(step, since)| {
+                json!({
+                    "cause": step.cause.as_str(),
+                    "rung": step.after.as_str(),
+                    "since_us": since.0,
+                    "count": step.count,
+                    "limit": step.limit,
+                    "hour": step.hour,
+                    "five_minutes": step.minutes,
+                })
+            })
+            .collect();
+        json!({"rung": rung.as_str(), "causes": causes})
     }
 }
 

@@ -14,11 +14,13 @@ use crate::gate::GateOwner;
 use crate::guardian::Command;
 use crate::journal::{Journal, JournalEvent, JournalThread};
 use crate::link::Link;
+use crate::market_feed::Approach;
 use crate::observer::{Eyes, Figures, SharedStatus, Watcher};
 use crate::order_router::{self, OwnOrders, Waiting};
 use crate::reconciler::ReadPort;
 use crate::secrets::{SecretsIn, SecretsPort};
 use crate::store::{Store, StoreError};
+use crate::supervisor::Pen;
 use crate::venue::VenueIn;
 use actix_rt::{Arbiter, ArbiterHandle};
 use config::load::Loaded;
@@ -152,6 +154,7 @@ pub struct Running {
     pub journal_failed: mpsc::Receiver<String>,
     /// The arbiter of slow reads.
     pub rest: ArbiterHandle,
+    pen: Pen,
     thread: JournalThread,
     guardians: BTreeMap<ActorName, mpsc::Sender<Command>>,
     arbiters: Vec<Arbiter>,
@@ -162,7 +165,7 @@ pub struct Running {
 /// # Errors
 /// The journal's thread could not be started.
 pub fn start<X, R>(
-    plan: Plan,
+    mut plan: Plan,
     store: Store,
     exits: impl FnOnce(&Links) -> X + Send + 'static,
     reads: impl FnMut(&Links) -> R + Send + 'static,
@@ -172,6 +175,9 @@ where
     R: ReadPort,
 {
     let now = plan.clock.now();
+    let mut dice = Dice::new(plan.entropy);
+    let standing = pipeline::standing(&plan, dice.bits(), now);
+    plan.voices.extend(standing.voices());
     let past = plan.past.sum();
     let waiting = Waiting::default();
     let (failed, journal_failed) = mpsc::channel(1);
@@ -189,7 +195,6 @@ where
     trade.spawn(plan.beats.clone().keep(Beat::Trade));
     rest.spawn(plan.beats.clone().keep(Beat::Rest));
     let mut stage = Stage::new(&plan, trade.handle(), rest.handle());
-    let mut dice = Dice::new(plan.entropy);
     // Who is told lives before who tells: a session that came up before its book was there would be lost on it.
     pipeline::metrics(&mut stage, &plan);
     pipeline::secrets(&mut stage, &plan);
@@ -205,14 +210,17 @@ where
     );
     pipeline::strategy(&mut stage);
     pipeline::order_book(&mut stage, &plan);
-    pipeline::market_feed(&mut stage, &plan, dice.bits());
-    let fatal = pipeline::supervisor(&stage, dice.bits());
+    let pen = Pen::new(journal.clone());
+    let approach = Approach::resume(standing.ladder().connects(now), standing.ladder().pace());
+    pipeline::market_feed(&mut stage, &plan, &approach, dice.bits());
+    let fatal = pipeline::supervisor(&stage, standing, approach, pen.clone());
     Ok(Running {
         links: stage.links,
         rulebook: stage.rulebook,
         journal,
         fatal,
         journal_failed,
+        pen,
         rest: rest.handle(),
         thread,
         guardians: stage.guardians,
@@ -258,6 +266,7 @@ impl Running {
             // A guardian that has gone needs no command.
             let _gone = guardian.send(Command::Shutdown).await;
         }
+        self.pen.put_down();
         let at = clock.now();
         if self
             .journal

@@ -13,6 +13,7 @@ use engine::ids::Symbol;
 use engine::instrument::RuleFacts;
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::{RiskIn, RouterIn, StrategyIn};
+use engine::supervisor::SupervisorIn;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -97,6 +98,13 @@ impl Upkeep {
         if self.links.router.send(RouterIn::Offset(offset.ms)) != Sent::Delivered {
             self.eyes
                 .see(Observed::LinkTrouble("upkeep_to_router", "offset dropped"));
+        }
+        // Only how long the process was down hangs on it, and the next measurement comes in seconds.
+        if self.links.supervisor.send(SupervisorIn::Offset(offset.ms)) != Sent::Delivered {
+            self.eyes.see(Observed::LinkTrouble(
+                "upkeep_to_supervisor",
+                "offset dropped",
+            ));
         }
         let skew_ms = offset.ms.abs();
         if skew_ms >= self.skew_ms_kill {

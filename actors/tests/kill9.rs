@@ -22,7 +22,7 @@ const TRADING: Duration = Duration::from_secs(60);
 /// Kills and restarts, and checks the promise.
 fn check(seed: u64, faults: &[&str]) {
     let simulator = Simulator::with_own_account(seed, faults);
-    let place = Installation::armed(&simulator);
+    let place = Installation::drill(&simulator);
     for posts in POSTS {
         let before = simulator.posts().len();
         let mut bot = place.start();

@@ -270,6 +270,8 @@ fn ended(record: &Record) -> Option<ClientId> {
         | Record::Kill(_)
         | Record::Reset { .. }
         | Record::Looked { .. }
+        | Record::Spent { .. }
+        | Record::Stepped { .. }
         | Record::Stop { .. } => None,
     }
 }
@@ -296,6 +298,8 @@ fn subject(record: &Record) -> Option<ClientId> {
         | Record::Kill(_)
         | Record::Reset { .. }
         | Record::Looked { .. }
+        | Record::Spent { .. }
+        | Record::Stepped { .. }
         | Record::Stop { .. } => None,
     }
 }

@@ -149,7 +149,9 @@ impl World {
         match &frame {
             FeedIn::Connected => socket.is_open = true,
             FeedIn::Disconnected => socket.is_open = false,
-            FeedIn::Version
+            FeedIn::Declined(_)
+            | FeedIn::Pace(_)
+            | FeedIn::Version
             | FeedIn::Ack { .. }
             | FeedIn::Market(_)
             | FeedIn::Private(_)

@@ -173,6 +173,10 @@ pub const KEYS: &[Key] = &[
     key("orders.unknown_settle_ms", "UNKNOWN_SETTLE_MS", int(10_000, 120_000), TightenUp),
     key("orders.shutdown_deadline_seconds", "SHUTDOWN_DEADLINE_SECONDS", int(1, 600), Hot),
 
+    key("slo.reconnects_per_day", "SLO_RECONNECTS_PER_DAY", int(10, 1_000), Cold),
+    key("slo.throttled_per_day", "SLO_THROTTLED_PER_DAY", int(10, 1_000), Cold),
+    key("slo.lift_budgets", "SLO_LIFT_BUDGETS", Bool, Cold),
+
     key("state.dir", "BTCBOT__STATE__DIR", Kind::Dir, Cold),
 
     key("simulation.dry_run_try_balance", "DRY_RUN_TRY_BALANCE", NotNegative, Cold),

@@ -17,6 +17,7 @@ pub(crate) fn broken(settings: &Settings) -> Vec<Broken> {
     broken.extend(claims(settings));
     broken.extend(strategies(settings));
     broken.extend(live_address(settings));
+    broken.extend(drill_address(settings));
     broken
 }
 
@@ -159,6 +160,16 @@ fn live_address(settings: &Settings) -> Vec<Broken> {
         ),
         (!live || allowed(&exchange.ws_url), "exchange.ws_url", RULE),
     ])
+}
+
+fn drill_address(settings: &Settings) -> Vec<Broken> {
+    let exchange = &settings.exchange;
+    let is_local = exchange.rest_url.is_loopback() && exchange.ws_url.is_loopback();
+    failed([(
+        !settings.slo.lift_budgets || is_local,
+        "slo.lift_budgets",
+        "must be false unless exchange.rest_url and exchange.ws_url are loopback addresses",
+    )])
 }
 
 /// Returns what deserves a word although it is allowed.

@@ -36,6 +36,8 @@ pub struct Settings {
     pub risk: Risk,
     /// Order and reconciliation pacing.
     pub orders: Orders,
+    /// What a day may cost.
+    pub slo: Slo,
     /// Where state is kept.
     pub state: State,
     /// The simulated venue.
@@ -356,6 +358,18 @@ pub struct Orders {
     pub unknown_settle_ms: i64,
     /// Longest graceful stop, seconds.
     pub shutdown_deadline_seconds: i64,
+}
+
+/// What a day may cost before the kill switch trips.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slo {
+    /// Attempts to open the stream beyond the first of each start.
+    pub reconnects_per_day: u32,
+    /// Answers 429.
+    pub throttled_per_day: u32,
+    /// For drills on loopback: events are counted, and nothing follows from them or from quick starts.
+    pub lift_budgets: bool,
 }
 
 /// Where state is kept.

@@ -7,10 +7,11 @@
 mod tests;
 
 use crate::answer::PrivateEvent;
+use crate::budget::{ConnectPace, Spending};
 use crate::core::{Core, Outbox};
 use crate::dice::Dice;
 use crate::ids::Symbol;
-use crate::msg::{BookIn, Channel, DownReason, FeedEffect, FeedIn, FeedNote};
+use crate::msg::{BookIn, Channel, Declined, DownReason, FeedEffect, FeedIn, FeedNote};
 use crate::pacing::{Backoff, BackoffLimits, Tally, Window};
 use crate::time::Timestamp;
 
@@ -38,6 +39,28 @@ const LOGIN_BACKOFF: BackoffLimits = BackoffLimits {
     healthy_ms_min: i64::MAX,
     healthy_frames_min: u32::MAX,
 };
+
+/// Longest wait once reconnects burn: the rest of the day's budget is to outlast the fault, milliseconds.
+const SLOW_MS_MAX: i64 = 300_000;
+/// Wait between two attempts while killed, milliseconds.
+const PROBE_MS: i64 = 60_000;
+/// Wait after a refused handshake that names none, milliseconds.
+const DECLINED_MS: i64 = 60_000;
+/// Wait between two attempts during declared maintenance, milliseconds.
+const MAINTENANCE_MS: i64 = 30_000;
+/// Maintenance that lasts longer than this counts like any other fault, milliseconds.
+const MAINTENANCE_MS_MAX: i64 = 4 * 3_600_000;
+
+/// What a fresh feed must know of those before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeedPast {
+    /// Attempts of the last minute, oldest first, over starts.
+    pub connects: Vec<Timestamp>,
+    /// Attempts of this start.
+    pub attempts: u32,
+    /// How the stream may be tried.
+    pub pace: ConnectPace,
+}
 
 /// Whether the session logs in to the private stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +117,9 @@ pub struct Feed {
     backoff: Backoff,
     connects: Window,
     attempts: u32,
+    pace: ConnectPace,
+    declined: u32,
+    maintenance_since: Option<Timestamp>,
     sessions: u32,
     owed: Vec<(Owed, Timestamp)>,
     unreadable: Tally,
@@ -118,12 +144,25 @@ impl Feed {
             backoff: Backoff::new(limits.backoff),
             connects: Window::new(MINUTE_MS, limits.connects_per_minute),
             attempts: 0,
+            pace: ConnectPace::Usual,
+            declined: 0,
+            maintenance_since: None,
             sessions: 0,
             owed: Vec::new(),
             unreadable: Tally::new(MINUTE_MS, UNREADABLE_MAX),
             login_backoff: Backoff::new(LOGIN_BACKOFF),
             login_at: None,
         }
+    }
+
+    /// Goes on where an earlier feed, or an earlier start, has left off: a fresh instance is no clean sheet. The
+    /// attempts of the last minute count as failures until a healthy session has forgiven them.
+    pub fn resume(&mut self, past: &FeedPast) {
+        self.connects.recall(&past.connects);
+        self.attempts = past.attempts;
+        self.pace = past.pace;
+        let failures = u32::try_from(past.connects.len()).unwrap_or(u32::MAX);
+        self.backoff.resume(failures.min(past.attempts));
     }
 
     /// Returns the number of the running or last session; zero before the first.
@@ -144,15 +183,64 @@ impl Feed {
             self.phase = Phase::Waiting { until };
             return;
         }
+        let cost = self.cost(now);
         self.attempts = self.attempts.saturating_add(1);
         self.phase = Phase::Connecting { since: now };
-        out.push(FeedEffect::Note(FeedNote::Connecting(self.attempts)));
+        out.push(FeedEffect::Note(FeedNote::Connecting(self.attempts, cost)));
         out.push(FeedEffect::Connect);
+    }
+
+    /// What an attempt costs: the first of a start is free, and so are polls during declared maintenance.
+    fn cost(&self, now: Timestamp) -> Spending {
+        let is_poll =
+            (self.maintenance_since).is_some_and(|since| now.ms_since(since) < MAINTENANCE_MS_MAX);
+        if self.attempts == 0 || is_poll {
+            Spending::Connect
+        } else {
+            Spending::Reconnect
+        }
+    }
+
+    /// When the next attempt may start.
+    fn next_attempt(&mut self, now: Timestamp) -> Timestamp {
+        let delay_ms_max = self.limits.backoff.delay_ms_max;
+        let delay_ms_max = match self.pace {
+            ConnectPace::Usual => delay_ms_max,
+            ConnectPace::Wide => delay_ms_max.saturating_mul(2),
+            ConnectPace::Slow => SLOW_MS_MAX,
+            ConnectPace::Probe => {
+                self.backoff.failed(now, &mut self.dice);
+                return now.plus_ms(PROBE_MS);
+            }
+        };
+        self.backoff
+            .failed_within(now, delay_ms_max.min(SLOW_MS_MAX), &mut self.dice)
+    }
+
+    /// The handshake was refused: the exchange is left alone for as long as it says.
+    fn declined(&mut self, now: Timestamp, why: Declined, out: &mut Outbox<FeedEffect>) {
+        let usual = self.next_attempt(now);
+        let asked_ms = match why {
+            Declined::Busy(retry_after_ms) => {
+                self.declined = self.declined.saturating_add(1);
+                out.push(FeedEffect::Note(FeedNote::Declined(self.declined)));
+                retry_after_ms.unwrap_or(DECLINED_MS)
+            }
+            Declined::Maintenance => {
+                self.maintenance_since = self.maintenance_since.or(Some(now));
+                out.push(FeedEffect::Note(FeedNote::Maintenance));
+                MAINTENANCE_MS
+            }
+        };
+        let until = usual.max(now.plus_ms(asked_ms));
+        self.phase = Phase::Waiting { until };
     }
 
     fn begin(&mut self, now: Timestamp, out: &mut Outbox<FeedEffect>) {
         self.sessions = self.sessions.saturating_add(1);
         self.phase = Phase::Up { last_frame: now };
+        self.declined = 0;
+        self.maintenance_since = None;
         self.backoff.up(now);
         out.push(FeedEffect::Note(FeedNote::Up(self.sessions)));
         out.push(FeedEffect::Book(BookIn::SessionUp(self.sessions)));
@@ -204,7 +292,7 @@ impl Feed {
         self.owed.clear();
         self.unreadable.clear();
         self.login_at = None;
-        let until = self.backoff.failed(now, &mut self.dice);
+        let until = self.next_attempt(now);
         self.phase = Phase::Waiting { until };
         out.push(FeedEffect::Note(FeedNote::Down(why)));
     }
@@ -289,7 +377,7 @@ impl Feed {
             }
             FeedIn::Unreadable => self.unreadable(now, out),
             FeedIn::Resync(symbol) => self.resync(now, symbol, out),
-            FeedIn::Connected | FeedIn::Disconnected => {}
+            FeedIn::Connected | FeedIn::Disconnected | FeedIn::Declined(_) | FeedIn::Pace(_) => {}
         }
     }
 
@@ -336,6 +424,8 @@ impl Core for Feed {
 
     fn handle(&mut self, now: Timestamp, input: FeedIn, out: &mut Outbox<FeedEffect>) {
         match (self.phase, &input) {
+            (_, FeedIn::Pace(pace)) => self.pace = *pace,
+            (Phase::Connecting { .. }, FeedIn::Declined(why)) => self.declined(now, *why, out),
             (Phase::Connecting { .. }, FeedIn::Connected) => self.begin(now, out),
             (Phase::Connecting { .. } | Phase::Up { .. }, FeedIn::Disconnected) => {
                 self.end(now, DownReason::Disconnected, out);

@@ -14,6 +14,7 @@
 pub mod answer;
 pub mod approved;
 pub mod book;
+pub mod budget;
 pub mod checkpoint;
 pub mod core;
 pub mod decision;

@@ -101,13 +101,25 @@ pub enum ModeCode {
     FillsPending,
     /// An actor ended too often.
     ActorLost,
+    /// The stream was reconnected too often for the day's budget.
+    ReconnectBudget,
+    /// The exchange answered 429 too often for the day's budget.
+    ThrottledBudget,
+    /// The stream's handshake was refused several times in a row.
+    HandshakesRefused,
+    /// A cancel was answered 429.
+    CancelThrottled,
+    /// Too many starts in a row did not end in an orderly way.
+    QuickBoots,
+    /// The wall clock and the exchange disagree about how long the process was down.
+    DowntimeUnclear,
     /// The process is stopping.
     Stopping,
 }
 
 impl ModeCode {
     /// Every code, in the order of the declaration.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 34] = [
         Self::OperatorSafeMode,
         Self::OperatorKill,
         Self::ConfiguredKill,
@@ -135,6 +147,12 @@ impl ModeCode {
         Self::UncleanStop,
         Self::FillsPending,
         Self::ActorLost,
+        Self::ReconnectBudget,
+        Self::ThrottledBudget,
+        Self::HandshakesRefused,
+        Self::CancelThrottled,
+        Self::QuickBoots,
+        Self::DowntimeUnclear,
         Self::Stopping,
     ];
 
@@ -173,6 +191,12 @@ impl ModeCode {
             Self::UncleanStop => "unclean_stop",
             Self::FillsPending => "fills_pending",
             Self::ActorLost => "actor_lost",
+            Self::ReconnectBudget => "reconnect_budget",
+            Self::ThrottledBudget => "throttled_budget",
+            Self::HandshakesRefused => "handshakes_refused",
+            Self::CancelThrottled => "cancel_throttled",
+            Self::QuickBoots => "quick_boots",
+            Self::DowntimeUnclear => "downtime_unclear",
             Self::Stopping => "stopping",
         }
     }

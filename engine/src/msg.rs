@@ -13,6 +13,7 @@ use crate::answer::{
 };
 use crate::approved::Approved;
 use crate::book::BookView;
+use crate::budget::{ConnectPace, Spending};
 use crate::decision::Decision;
 use crate::foreign::ForeignOrder;
 use crate::ids::{Asset, ClientId, OrderId, Symbol};
@@ -37,6 +38,10 @@ pub enum FeedIn {
     Connected,
     /// The socket is gone, or could not be opened.
     Disconnected,
+    /// The handshake was refused with a status; `Disconnected` does not follow.
+    Declined(Declined),
+    /// How the stream may be tried from here on.
+    Pace(ConnectPace),
     /// The exchange's greeting.
     Version,
     /// A join, leave or login was answered.
@@ -56,6 +61,15 @@ pub enum FeedIn {
     Unreadable,
     /// The book asks for a new full book of one pair.
     Resync(Symbol),
+}
+
+/// Why a handshake was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Declined {
+    /// 429 or 503; how long it asks to be left alone, milliseconds.
+    Busy(Option<i64>),
+    /// 503 with the exchange's name for maintenance.
+    Maintenance,
 }
 
 /// A channel of the public stream.
@@ -97,8 +111,12 @@ pub enum FeedEffect {
 /// Events of a session worth a log line and a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedNote {
-    /// A connection attempt starts; the number counts attempts of this process.
-    Connecting(u32),
+    /// A connection attempt starts; the number counts attempts of this process, and what it costs.
+    Connecting(u32, Spending),
+    /// The handshake was refused, so many times in a row.
+    Declined(u32),
+    /// The exchange says it is under maintenance.
+    Maintenance,
     /// The session is up; the number counts sessions of this process.
     Up(u32),
     /// The session ended.

@@ -74,13 +74,28 @@ impl Backoff {
 
     /// Notes a failure and returns when the next attempt may start.
     pub fn failed(&mut self, now: Timestamp, dice: &mut Dice) -> Timestamp {
+        self.failed_within(now, self.limits.delay_ms_max, dice)
+    }
+
+    /// The same with another longest delay, milliseconds.
+    pub fn failed_within(
+        &mut self,
+        now: Timestamp,
+        delay_ms_max: i64,
+        dice: &mut Dice,
+    ) -> Timestamp {
         let base = self.limits.delay_ms_base.max(1);
         let doubled = base.saturating_mul(1 << self.failures.min(DOUBLINGS_MAX));
-        let ceiling = doubled.min(self.limits.delay_ms_max).max(base);
+        let ceiling = doubled.min(delay_ms_max).max(base);
         self.failures = self.failures.saturating_add(1);
         self.up_since = None;
         // Half the base as a floor: full jitter alone may roll zero many times in a row.
         now.plus_ms(dice.between(base / 2, ceiling))
+    }
+
+    /// Goes on from failures that nothing has forgiven.
+    pub const fn resume(&mut self, failures: u32) {
+        self.failures = failures;
     }
 
     /// Returns the failures that are not forgiven.
@@ -141,6 +156,12 @@ impl Window {
         self.check(now, Urgency::Reserved)?;
         self.taken.push_back(now);
         Ok(())
+    }
+
+    /// Counts permits that were taken before this window was made, oldest first; at most as many as it has.
+    pub fn recall(&mut self, taken: &[Timestamp]) {
+        let skipped = taken.len().saturating_sub(self.permits_max);
+        self.taken = taken.iter().skip(skipped).copied().collect();
     }
 
     /// Returns how many permits an asker could take at once.
@@ -312,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn accept_then_drop_server_is_backed_off() {
+    fn a_connection_that_drops_at_once_forgives_nothing() {
         let (mut backoff, mut dice) = (Backoff::new(LIMITS), Dice::new(3));
         for n in 0..6 {
             backoff.up(at(n));

@@ -4,6 +4,7 @@
 //! released: a new form is a new variant, and old fixtures must still replay.
 
 use crate::answer::{OwnTrade, SubmitOutcome, TransferId};
+use crate::budget::{Spending, Stamp, Step};
 use crate::decision::Decision;
 use crate::ids::{Asset, ClientId, OrderId};
 use crate::intent::{CancelReason, NewOrder};
@@ -184,6 +185,20 @@ pub enum Record {
         asked_at: Timestamp,
         /// Every trade dated before, on the exchange's clock, has been listed and booked.
         trades_before: Timestamp,
+    },
+    /// Something was spent of a budget of the day, or of the connects of a minute.
+    Spent {
+        /// What.
+        what: Spending,
+        /// When, on three clocks.
+        stamp: Stamp,
+    },
+    /// A cause went up or down the ladder.
+    Stepped {
+        /// From where to where, with the figures.
+        step: Step,
+        /// When, on three clocks.
+        stamp: Stamp,
     },
     /// The process ended in an orderly way.
     Stop {

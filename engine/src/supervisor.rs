@@ -1,19 +1,25 @@
-//! The Supervisor: what happens when an actor ends.
+//! The Supervisor: what happens when an actor ends, or when reconnects and 429s are spent.
 //!
 //! A fresh instance after a delay, as long as it does not end too often; then a mode that keeps risk out. The order
 //! path has no second chance: if gate or router end, the kill switch comes first and the process ends after it has
-//! cancelled by the exchange's own list; the next start recovers from the journal.
+//! cancelled by the exchange's own list; the next start recovers from the journal. How far things have gone is the
+//! ladder's to say (`budget/`); here its steps become modes.
 //!
 //! Source of the numbers: measured behaviour of actix 0.13 (it restarts a panicked actor never, a stopped one always).
 
+use crate::budget::{
+    BudgetLimits, Cause, ConnectPace, Finding, IN_A_ROW_KILL, Ladder, Memory, Rung, Spending, Step,
+};
 use crate::core::{Core, Outbox};
 use crate::dice::Dice;
 use crate::mode::{Mode, ModeCode};
+use crate::record::Record;
 use crate::time::Timestamp;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
 /// The actors of one process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ActorName {
     /// Session with the exchange's stream.
     MarketFeed,
@@ -128,46 +134,86 @@ const DELAY_MS_MAX: i64 = 30_000;
 pub enum SupervisorIn {
     /// An actor ended by itself: a panic, or a stop that nobody asked for.
     Ended(ActorName),
+    /// Something of a budget was spent.
+    Spent(Spending),
+    /// The stream's handshake was refused so many times in a row.
+    HandshakesRefused(u32),
+    /// The exchange refused our credentials so many times in a row.
+    CredentialsRefused(u32),
+    /// The exchange's clock less ours was measured, milliseconds.
+    Offset(i64),
+    /// An operator has ended a kill: what is spent is forgiven.
+    Forgive,
 }
 
 /// What the supervisor wants done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SupervisorEffect {
     /// Make a fresh instance after this many milliseconds.
     Start(ActorName, i64),
     /// Stop a living instance and make a fresh one: what it depends on has been replaced.
     Renew(ActorName),
-    /// The actor ended too often; this mode holds from here on.
+    /// This mode holds from here on.
     Raise(ModeCode, Mode),
+    /// No longer ask for a mode.
+    Clear(ModeCode),
+    /// Write down.
+    Persist(Record),
+    /// Show where a cause stands; a step where the rungs differ.
+    Show(Step),
+    /// Tell the feed how it may try.
+    Pace(ConnectPace),
     /// The order path is broken: cancel what is open by the exchange's own list, then end the process.
     Fatal(ActorName),
 }
 
-/// Counts ends and decides.
+/// Counts ends and spendings, and decides.
 #[derive(Debug)]
 pub struct Supervisor {
     dice: Dice,
-    ends: BTreeMap<ActorName, Vec<Timestamp>>,
+    ladder: Ladder,
+    is_open: bool,
 }
 
 impl Supervisor {
-    /// Makes a supervisor; `seed` spreads the restart delays.
-    pub fn new(seed: u64) -> Self {
+    /// Makes a supervisor that goes on from what the journal says; `seed` spreads the restart delays.
+    pub fn new(seed: u64, limits: BudgetLimits, past: Memory, now: Timestamp) -> Self {
         Self {
             dice: Dice::new(seed),
-            ends: BTreeMap::new(),
+            ladder: Ladder::resume(limits, past, now),
+            is_open: false,
         }
+    }
+
+    /// Returns where everything stands.
+    pub const fn ladder(&self) -> &Ladder {
+        &self.ladder
+    }
+
+    /// Returns what must hold from the first turn on; the supervisor clears it when it is over.
+    pub fn voices(&self) -> Vec<(ModeCode, Mode)> {
+        let causes = Cause::ALL.into_iter();
+        causes
+            .map(|cause| (cause.code(), self.ladder.rung(cause).mode()))
+            .filter(|(_, mode)| *mode > Mode::Normal)
+            .collect()
     }
 
     fn ended(&mut self, now: Timestamp, actor: ActorName, out: &mut Outbox<SupervisorEffect>) {
         let policy = actor.policy();
-        let ends = self.ends.entry(actor).or_default();
-        ends.retain(|at| now.ms_since(*at) < policy.period_ms);
-        ends.push(now);
-        let count = ends.len();
-        if count > policy.ends_max {
-            out.push(SupervisorEffect::Raise(ModeCode::ActorLost, policy.lost));
-        }
+        let spent = self.ladder.spend(now, Spending::Ended(actor));
+        self.follow(spent, out);
+        let count = self.ladder.ends(now, actor, policy.period_ms);
+        let is_lost = count > policy.ends_max;
+        let rung = match policy.lost {
+            Mode::KillSwitch if is_lost => Rung::Killed,
+            Mode::Normal | Mode::ReduceRiskOnly | Mode::ObserveOnly if is_lost => Rung::Observe,
+            Mode::Normal | Mode::ReduceRiskOnly | Mode::ObserveOnly | Mode::KillSwitch => {
+                Rung::Restart
+            }
+        };
+        let tripped = self.ladder.trip(now, Cause::Actors, rung);
+        self.follow(tripped, out);
         if policy.ends_max == 0 {
             out.push(SupervisorEffect::Fatal(actor));
             return;
@@ -183,6 +229,50 @@ impl Supervisor {
             out.push(SupervisorEffect::Renew(ActorName::MarketFeed));
         }
     }
+
+    fn in_a_row(
+        &mut self,
+        now: Timestamp,
+        cause: Cause,
+        count: u32,
+        out: &mut Outbox<SupervisorEffect>,
+    ) {
+        let rung = if count >= IN_A_ROW_KILL {
+            Rung::Killed
+        } else {
+            Rung::Restart
+        };
+        let tripped = self.ladder.trip(now, cause, rung);
+        self.follow(tripped, out);
+    }
+
+    /// Turns findings into effects. A record goes first, a mode before it is shown.
+    fn follow(&self, found: Vec<Finding>, out: &mut Outbox<SupervisorEffect>) {
+        for finding in found {
+            match finding {
+                Finding::Persist(record) => out.push(SupervisorEffect::Persist(record)),
+                Finding::Show(step) => {
+                    self.apply(step, out);
+                    out.push(SupervisorEffect::Show(step));
+                }
+            }
+        }
+    }
+
+    fn apply(&self, step: Step, out: &mut Outbox<SupervisorEffect>) {
+        if step.before == step.after {
+            return;
+        }
+        let (code, mode) = (step.cause.code(), step.after.mode());
+        if mode > Mode::Normal {
+            out.push(SupervisorEffect::Raise(code, mode));
+        } else if step.before.mode() > Mode::Normal {
+            out.push(SupervisorEffect::Clear(code));
+        }
+        if step.cause == Cause::Reconnects {
+            out.push(SupervisorEffect::Pace(ConnectPace::of(step.after)));
+        }
+    }
 }
 
 impl Core for Supervisor {
@@ -192,23 +282,55 @@ impl Core for Supervisor {
     fn handle(&mut self, now: Timestamp, input: SupervisorIn, out: &mut Outbox<SupervisorEffect>) {
         match input {
             SupervisorIn::Ended(actor) => self.ended(now, actor, out),
+            SupervisorIn::Spent(what) => {
+                let found = self.ladder.spend(now, what);
+                self.follow(found, out);
+            }
+            SupervisorIn::HandshakesRefused(count) => {
+                self.in_a_row(now, Cause::Handshakes, count, out);
+            }
+            SupervisorIn::CredentialsRefused(count) => {
+                self.in_a_row(now, Cause::Credentials, count, out);
+            }
+            SupervisorIn::Offset(offset_ms) => {
+                let found = self.ladder.offset(now, offset_ms);
+                self.follow(found, out);
+            }
+            SupervisorIn::Forgive => {
+                let found = self.ladder.forgive(now);
+                self.follow(found, out);
+            }
         }
     }
 
     fn deadline(&self) -> Option<Timestamp> {
-        None
+        self.ladder.deadline()
     }
 
-    fn wake(&mut self, _now: Timestamp, _out: &mut Outbox<SupervisorEffect>) {}
+    fn wake(&mut self, now: Timestamp, out: &mut Outbox<SupervisorEffect>) {
+        let found = if self.is_open {
+            self.ladder.review(now)
+        } else {
+            self.is_open = true;
+            self.ladder.opening(now)
+        };
+        self.follow(found, out);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LIMITS: BudgetLimits = BudgetLimits {
+        reconnects_per_day: 48,
+        throttled_per_day: 48,
+        is_lifted: false,
+    };
+
     /// Ends one actor at the given seconds and returns the effects of the last end.
     fn check(actor: ActorName, ends_s: &[i64]) -> Vec<SupervisorEffect> {
-        let mut core = Supervisor::new(1);
+        let mut core = Supervisor::new(1, LIMITS, Memory::default(), Timestamp::from_ms(0));
         let mut out = Outbox::default();
         for second in ends_s {
             out.drain().for_each(drop);
@@ -226,6 +348,10 @@ mod tests {
             SupervisorEffect::Raise(_, mode) => Some(*mode),
             SupervisorEffect::Start(..)
             | SupervisorEffect::Renew(_)
+            | SupervisorEffect::Clear(_)
+            | SupervisorEffect::Persist(_)
+            | SupervisorEffect::Show(_)
+            | SupervisorEffect::Pace(_)
             | SupervisorEffect::Fatal(_) => None,
         })
     }

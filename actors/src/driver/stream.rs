@@ -7,17 +7,18 @@ use crate::clock::Clock;
 use crate::driver::Keys;
 use crate::driver::endpoint::{Endpoint, Wire};
 use crate::metrics::{FrameMark, Metrics};
+use btcturk::retry_after::retry_after_ms;
 use btcturk::ws::{self, Frame, Join};
 use engine::ids::Symbol;
 use engine::market::{BookChannel, MarketEvent};
-use engine::msg::{Channel, FeedIn};
+use engine::msg::{Channel, Declined, FeedIn};
 use futures_util::{SinkExt, StreamExt};
 use rustls::ClientConfig;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// Longest frame, bytes; a longer one ends the session.
@@ -73,8 +74,8 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Starts a session on the current runtime. Its first value is `Connected` or `Disconnected`, and `Disconnected` is
-    /// always its last.
+    /// Starts a session on the current runtime. Its first value is `Connected`, `Declined` or `Disconnected`, and one of
+    /// the latter two is always its last.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -83,10 +84,14 @@ impl Stream {
         let (out, frames) = mpsc::channel(FRAMES_MAX);
         tokio::spawn(async move {
             parts.metrics.ws_connecting();
-            // Ended by anything at all: the core hears the same and counts it.
-            let _ = session(&parts, todo, &out).await;
+            let ended = session(&parts, todo, &out).await;
             parts.metrics.ws_up(false);
-            let _ = out.send(FeedIn::Disconnected).await;
+            // Whatever else ended it, the core hears the same and counts it.
+            let last = match ended {
+                Err(Ended::Declined(why)) => FeedIn::Declined(why),
+                Ok(()) | Err(Ended::Lost) => FeedIn::Disconnected,
+            };
+            let _ = out.send(last).await;
         });
         Self { commands, frames }
     }
@@ -110,8 +115,38 @@ impl Stream {
     }
 }
 
-/// Why a session ended. Nobody branches on it.
-struct Ended;
+/// Why a session ended.
+enum Ended {
+    /// The connection could not be made, or broke.
+    Lost,
+    /// The handshake was refused with a status that asks to be left alone.
+    Declined(Declined),
+}
+
+/// The exchange's name for maintenance, in the body of a 503.
+const MAINTENANCE: &str = "SYSTEM_UNDER_MAINTENANCE";
+
+/// Judges a failed handshake.
+fn refusal(parts: &StreamParts, error: &Error) -> Ended {
+    let Error::Http(response) = error else {
+        return Ended::Lost;
+    };
+    let status = response.status().as_u16();
+    let body = response.body().as_deref().unwrap_or_default();
+    let names_maintenance = body
+        .windows(MAINTENANCE.len())
+        .any(|part| part == MAINTENANCE.as_bytes());
+    let header = response.headers().get("Retry-After");
+    let header = header.and_then(|value| value.to_str().ok());
+    match status {
+        503 if names_maintenance => Ended::Declined(Declined::Maintenance),
+        429 | 503 => {
+            let wait_ms = retry_after_ms(header, parts.clock.exchange_now());
+            Ended::Declined(Declined::Busy(wait_ms))
+        }
+        _ => Ended::Lost,
+    }
+}
 
 async fn session(
     parts: &StreamParts,
@@ -120,7 +155,7 @@ async fn session(
 ) -> Result<(), Ended> {
     let mut socket = connect(parts).await?;
     parts.metrics.ws_up(true);
-    out.send(FeedIn::Connected).await.map_err(|_| Ended)?;
+    out.send(FeedIn::Connected).await.map_err(|_| Ended::Lost)?;
     loop {
         tokio::select! {
             biased;
@@ -132,9 +167,9 @@ async fn session(
                 Some(command) => write(parts, &mut socket, command).await?,
             },
             message = socket.next() => {
-                let message = message.ok_or(Ended)?.map_err(|_| Ended)?;
+                let message = message.ok_or(Ended::Lost)?.map_err(|_| Ended::Lost)?;
                 if let Some(value) = read(parts, &message) {
-                    out.send(value).await.map_err(|_| Ended)?;
+                    out.send(value).await.map_err(|_| Ended::Lost)?;
                 }
             }
         }
@@ -145,17 +180,19 @@ async fn connect(parts: &StreamParts) -> Result<WebSocketStream<Wire>, Ended> {
     let time_max = parts.connect_time_max;
     let shaken = async {
         let opened = parts.endpoint.connect(&parts.tls, time_max).await;
-        let (wire, _) = opened.map_err(|_| Ended)?;
+        let (wire, _) = opened.map_err(|_| Ended::Lost)?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(FRAME_BYTES_MAX))
             .max_frame_size(Some(FRAME_BYTES_MAX))
             .read_buffer_size(READ_BUFFER_BYTES);
         let url = parts.endpoint.ws_url();
         let shaken = client_async_with_config(url, wire, Some(config)).await;
-        shaken.map(|(socket, _)| socket).map_err(|_| Ended)
+        shaken
+            .map(|(socket, _)| socket)
+            .map_err(|error| refusal(parts, &error))
     };
     let timed = tokio::time::timeout(time_max, shaken).await;
-    timed.unwrap_or(Err(Ended))
+    timed.unwrap_or(Err(Ended::Lost))
 }
 
 async fn write(
@@ -168,7 +205,7 @@ async fn write(
     };
     let sent = socket.send(Message::text(text));
     let timed = tokio::time::timeout(WRITE_TIME_MAX, sent).await;
-    timed.map_err(|_| Ended)?.map_err(|_| Ended)
+    timed.map_err(|_| Ended::Lost)?.map_err(|_| Ended::Lost)
 }
 
 /// Makes the frame of a command; a login without keys makes none, and its missing answer is the core's to notice.

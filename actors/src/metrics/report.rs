@@ -101,6 +101,16 @@ const fn cancel_outcome(reply: CancelReply) -> &'static str {
     }
 }
 
+const fn rung_figure(rung: Rung) -> f64 {
+    match rung {
+        Rung::Normal => 0.0,
+        Rung::Restart => 1.0,
+        Rung::Backoff => 2.0,
+        Rung::Observe => 3.0,
+        Rung::Killed => 4.0,
+    }
+}
+
 const fn flag(value: bool) -> f64 {
     if value { 1.0 } else { 0.0 }
 }
@@ -181,6 +191,31 @@ impl Metrics {
     pub fn breaker(&self, breaker: Breaker, state: BreakerState) {
         let labels = of(BREAKER_STATE, breaker.as_str());
         self.gauge(BREAKER_STATE, labels).set(state.figure());
+    }
+
+    /// A cause stands here on the ladder.
+    pub fn ladder(&self, step: Step) {
+        let cause = step.cause.as_str();
+        self.gauge(LADDER_RUNG, of(LADDER_RUNG, cause))
+            .set(rung_figure(step.after));
+        if step.before != step.after {
+            self.count(LADDER_STEPS, step.after.as_str());
+        }
+        match step.cause {
+            Cause::Reconnects | Cause::Throttled => {
+                let labels = || of(BUDGET_SPENT, cause);
+                self.gauge(BUDGET_SPENT, labels())
+                    .set(float(i64::from(step.count)));
+                self.gauge(BUDGET_LIMIT, labels())
+                    .set(float(i64::from(step.limit)));
+            }
+            Cause::Handshakes
+            | Cause::CancelThrottled
+            | Cause::Credentials
+            | Cause::Actors
+            | Cause::Boots
+            | Cause::Downtime => {}
+        }
     }
 
     /// This mode is in force.

@@ -7,11 +7,13 @@ use super::{OFFSET_MS_MAX, Operator, RECONCILED_MS};
 use crate::gate::{Flag, Serial};
 use crate::journal::AppendError;
 use crate::latch::LiftError;
+use crate::link::Sent;
 use crate::observer::Observed;
 use engine::kill::{Kill, KillId};
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::RiskIn;
 use engine::record::Record;
+use engine::supervisor::SupervisorIn;
 use serde_json::{Value, json};
 
 /// One thing that a reset needs, with what is the case.
@@ -77,11 +79,10 @@ impl Operator {
         let (latched, named) = (self.latch.current(), id.map(|id| id.to_string()));
         let latched = latched.map_or("none".to_owned(), |kill| kill.id.to_string());
         let is_named = latched != "none" && named.as_ref().is_none_or(|named| *named == latched);
-        let last_clean = {
+        let (last_clean, recent) = {
             let status = self.status.read();
-            status
-                .expect("no holder of the status can panic")
-                .last_clean
+            let status = status.expect("no holder of the status can panic");
+            (status.last_clean, status.burning())
         };
         let age_ms = last_clean.map(|at| now.ms_since(at));
         let offset_ms = self.clock.offset().map(|offset| offset.ms);
@@ -109,6 +110,7 @@ impl Operator {
                 ms(offset_ms),
                 format!("{OFFSET_MS_MAX} ms"),
             ),
+            Precondition::new("budgets", recent == 0, recent, "0 in five minutes"),
             Precondition::new(
                 "journal",
                 !has_failed,
@@ -174,6 +176,10 @@ impl Operator {
             return Err(error);
         }
         self.tell_risk(RiskIn::LiftKills);
+        // Lost, they are forgiven by the restart that arming needs: the fold reads the reset.
+        if self.links.supervisor.send(SupervisorIn::Forgive) != Sent::Delivered {
+            tracing::error!(event = "budgets_not_forgiven");
+        }
         self.tell_risk(RiskIn::Raise(
             ModeCode::OperatorSafeMode,
             Scope::Global,

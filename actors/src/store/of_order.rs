@@ -61,6 +61,8 @@ fn subject(record: &Record) -> Option<ClientId> {
         | Record::Reset { .. }
         | Record::Looked { .. }
         | Record::Restored { .. }
+        | Record::Spent { .. }
+        | Record::Stepped { .. }
         | Record::Stop { .. } => None,
     }
 }

@@ -8,7 +8,7 @@ use crate::exits::Exits;
 use crate::guardian;
 use crate::journal::Journal;
 use crate::link::Sent;
-use crate::market_feed::{self, MarketFeedPort};
+use crate::market_feed::{self, Approach, MarketFeedPort};
 use crate::observer::Observer;
 use crate::order_book::{self, OrderBookPort};
 use crate::order_router::{self, OrderRouterPort, Waiting};
@@ -18,7 +18,7 @@ use crate::risk_gate::{self, RiskGatePort};
 use crate::secrets::Secrets;
 use crate::shell::{Perform, Shell};
 use crate::strategy::{self, StrategyPort};
-use crate::supervisor::{self, SupervisorPort};
+use crate::supervisor::{self, Pen, SupervisorPort};
 use crate::venue::{self, Past, VenueCore, VenuePort};
 use actix::{Actor, Context};
 use engine::book::Books;
@@ -67,7 +67,8 @@ pub(super) fn venue(stage: &mut Stage, plan: &Plan, journal: &Checkpoint, now: T
 }
 
 /// MarketFeed: a fresh one begins a new session, so the books are told that the old one is over.
-pub(super) fn market_feed(stage: &mut Stage, plan: &Plan, seed: u64) {
+pub(super) fn market_feed(stage: &mut Stage, plan: &Plan, approach: &Approach, seed: u64) {
+    let approach = approach.clone();
     let (links, eyes, settings) = (
         stage.links.clone(),
         stage.eyes.clone(),
@@ -80,6 +81,7 @@ pub(super) fn market_feed(stage: &mut Stage, plan: &Plan, seed: u64) {
     stage.spawn(&trade, ActorName::MarketFeed, &link, move || {
         let port = MarketFeedPort::new(
             stream.clone(),
+            approach.clone(),
             &links,
             is_simulated,
             gate.clone(),
@@ -87,12 +89,13 @@ pub(super) fn market_feed(stage: &mut Stage, plan: &Plan, seed: u64) {
         );
         port.session_over();
         let symbols = settings.market.symbols.clone();
-        let core = Feed::new(
+        let mut core = Feed::new(
             params::feed_limits(&settings),
             symbols,
             access,
             Dice::new(dice.bits()),
         );
+        core.resume(&approach.past());
         (core, port, market_feed::MAILBOX)
     });
 }
@@ -340,22 +343,31 @@ pub(super) fn secrets(stage: &mut Stage, plan: &Plan) {
     ));
 }
 
+/// Where everything stands at this start, before any actor lives.
+pub(super) fn standing(plan: &Plan, seed: u64, now: Timestamp) -> Supervisor {
+    let limits = params::budget_limits(&plan.settings);
+    Supervisor::new(seed, limits, plan.past.sum().budgets().clone(), now)
+}
+
 /// Supervisor, last, because it must know every guardian. Returns where a broken order path is heard of.
-pub(super) fn supervisor(stage: &Stage, seed: u64) -> mpsc::Receiver<ActorName> {
+pub(super) fn supervisor(
+    stage: &Stage,
+    standing: Supervisor,
+    approach: Approach,
+    pen: Pen,
+) -> mpsc::Receiver<ActorName> {
     let (fatal_send, fatal) = mpsc::channel(1);
     let port = SupervisorPort {
         guardians: stage.guardians.clone(),
         risk: stage.links.risk.clone(),
+        feed: stage.links.feed.clone(),
+        approach,
+        pen,
         gate: stage.gate.clone(),
         fatal: fatal_send,
         eyes: stage.eyes.clone(),
     };
-    let shell = Shell::new(
-        Supervisor::new(seed),
-        port,
-        stage.clock.clone(),
-        supervisor::MAILBOX,
-    );
+    let shell = Shell::new(standing, port, stage.clock.clone(), supervisor::MAILBOX);
     stage.links.supervisor.publish(shell.start().recipient());
     stage.metrics.actor_up(ActorName::Supervisor, true);
     fatal

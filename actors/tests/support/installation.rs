@@ -125,6 +125,27 @@ impl Installation {
         place
     }
 
+    /// The same for a drill: budgets and quick starts are counted and never act.
+    pub fn drill(simulator: &Simulator) -> Self {
+        let place = Self::armed(simulator);
+        place.configure("SLO_LIFT_BUDGETS=true\n");
+        place
+    }
+
+    /// Adds lines to the dotenv file, or replaces those that it has.
+    pub fn configure(&self, lines: &str) {
+        let file = self.path().join(".env.live");
+        let old = fs::read_to_string(&file).expect("our own file");
+        let name = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
+        let replaced: Vec<String> = lines.lines().map(name).collect();
+        let kept = old.lines().filter(|line| !replaced.contains(&name(line)));
+        let text: String = kept
+            .chain(lines.lines())
+            .map(|line| format!("{line}\n"))
+            .collect();
+        self.write_with_mode(".env.live", &text, 0o600);
+    }
+
     pub fn path(&self) -> &Path {
         self.dir.path()
     }

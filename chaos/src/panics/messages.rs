@@ -5,12 +5,13 @@
 
 use super::samples::Samples;
 use engine::answer::{CancelReply, PrivateEvent, SubmitOutcome, UnknownCause};
+use engine::budget::{ConnectPace, Spending};
 use engine::intent::CancelReason;
 use engine::market::MarketEvent;
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::money::Amount;
 use engine::msg::{
-    BookIn, FeedIn, ReadReply, ReadRequest, ReconcileIn, RiskIn, RouterIn, StrategyIn,
+    BookIn, Declined, FeedIn, ReadReply, ReadRequest, ReconcileIn, RiskIn, RouterIn, StrategyIn,
 };
 use engine::order::Resolution;
 use engine::supervisor::{ActorName, SupervisorIn};
@@ -53,6 +54,8 @@ macro_rules! messages {
 messages! { MarketFeed hears FeedIn:
     Connected => |_| Some(Self::Connected);
     Disconnected => |_| Some(Self::Disconnected);
+    Declined => |_| Some(Self::Declined(Declined::Busy(None)));
+    Pace => |_| Some(Self::Pace(ConnectPace::Usual));
     Version => |_| Some(Self::Version);
     Ack => |_| Some(Self::Ack { ok: true, text: "join|trade:BTCTRY".to_owned() });
     Market => |of| Some(Self::Market(MarketEvent::Ticker(of.ticker())));
@@ -128,6 +131,11 @@ messages! { Reconciler hears ReconcileIn:
 
 messages! { Supervisor hears SupervisorIn:
     Ended => |_| Some(Self::Ended(ActorName::Strategy));
+    Spent => |_| Some(Self::Spent(Spending::Throttled));
+    HandshakesRefused => |_| Some(Self::HandshakesRefused(1));
+    CredentialsRefused => |_| Some(Self::CredentialsRefused(1));
+    Offset => |_| Some(Self::Offset(0));
+    Forgive => |_| Some(Self::Forgive);
 }
 
 #[cfg(test)]

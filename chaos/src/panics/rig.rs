@@ -21,7 +21,7 @@ use actors::gate::{Flag, Gate, GateOwner};
 use actors::guardian::{self, COMMANDS_MAX, Command, Curtain};
 use actors::journal::{Journal, JournalEvent, JournalThread};
 use actors::link::{Link, Sent};
-use actors::market_feed::{self, MarketFeedPort};
+use actors::market_feed::{self, Approach, MarketFeedPort};
 use actors::metrics::Metrics;
 use actors::observer::Eyes;
 use actors::order_book::{self, OrderBookPort};
@@ -31,8 +31,9 @@ use actors::risk_gate::{self, RiskGatePort};
 use actors::shell::{Perform, Shell};
 use actors::store::{Header, Store, Venue as Kind};
 use actors::strategy::{self, StrategyPort};
-use actors::supervisor::{self, SupervisorPort};
+use actors::supervisor::{self, Pen, SupervisorPort};
 use actors::system::Links;
+use engine::budget::{BudgetLimits, Memory};
 use engine::checkpoint::{Checkpoint, Fold};
 use engine::core::{Core, Outbox};
 use engine::desk::Cores;
@@ -56,6 +57,12 @@ use tokio::sync::mpsc;
 pub(super) const ACCOUNT: AccountIndex = AccountIndex(0);
 /// An address that is never connected to: the feed's socket is replaced.
 const NOWHERE: &str = "ws://127.0.0.1:9/";
+/// The budgets of the defaults; a case spends next to nothing.
+const LIMITS: BudgetLimits = BudgetLimits {
+    reconnects_per_day: 48,
+    throttled_per_day: 48,
+    is_lifted: false,
+};
 
 /// A running system.
 pub(super) struct Rig {
@@ -360,6 +367,7 @@ impl Stage {
     fn market_feed(&mut self) {
         let (mut cores, links, eyes) = (self.cores(), self.links.clone(), self.eyes.clone());
         let (venue, gate, link) = (self.venue.clone(), self.owner.gate(), links.feed.clone());
+        let approach = Approach::default();
         let source = StreamParts {
             endpoint: Endpoint::parse(NOWHERE).expect("a loopback address"),
             tls: tls::client_config(),
@@ -369,8 +377,14 @@ impl Stage {
             connect_time_max: Duration::from_secs(1),
         };
         self.spawn(ActorName::MarketFeed, &link, move || {
-            let port =
-                MarketFeedPort::new(source.clone(), &links, false, gate.clone(), eyes.clone());
+            let port = MarketFeedPort::new(
+                source.clone(),
+                approach.clone(),
+                &links,
+                false,
+                gate.clone(),
+                eyes.clone(),
+            );
             port.session_over();
             let venue = venue.clone();
             (cores().feed, FeedPort { port, venue }, market_feed::MAILBOX)
@@ -383,12 +397,15 @@ impl Stage {
         let port = SupervisorPort {
             guardians: self.guardians.clone(),
             risk: self.links.risk.clone(),
+            feed: self.links.feed.clone(),
+            approach: Approach::default(),
+            pen: Pen::new(self.journal.clone()),
             gate: self.owner.gate(),
             fatal: send,
             eyes: self.eyes.clone(),
         };
         let listening = Listening {
-            core: Supervisor::new(self.seed),
+            core: Supervisor::new(self.seed, LIMITS, Memory::default(), self.clock.now()),
             heard,
         };
         let port = ListeningPort(port);
@@ -421,8 +438,9 @@ impl Core for Listening {
     type Effect = <Supervisor as Core>::Effect;
 
     fn handle(&mut self, now: Timestamp, input: Self::In, out: &mut Outbox<Self::Effect>) {
-        let engine::supervisor::SupervisorIn::Ended(actor) = input;
-        self.heard.borrow_mut().push((actor, now));
+        if let engine::supervisor::SupervisorIn::Ended(actor) = input {
+            self.heard.borrow_mut().push((actor, now));
+        }
         self.core.handle(now, input, out);
     }
 

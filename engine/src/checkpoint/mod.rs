@@ -9,6 +9,7 @@ mod story;
 mod tests;
 
 use crate::answer::SubmitOutcome;
+use crate::budget;
 use crate::ids::{Asset, OrderId};
 use crate::kill::{Kill, KillId};
 use crate::mode::ModeCode;
@@ -37,6 +38,8 @@ pub struct Checkpoint {
     kill: Option<Kill>,
     money: risk::Memory,
     orders: router::Memory,
+    #[serde(default)]
+    budgets: budget::Memory,
 }
 
 impl Checkpoint {
@@ -50,6 +53,7 @@ impl Checkpoint {
             kill: None,
             money: risk::Memory::new(quote),
             orders: router::Memory::default(),
+            budgets: budget::Memory::default(),
         }
     }
 
@@ -76,6 +80,11 @@ impl Checkpoint {
     /// Returns what the gate takes over.
     pub const fn money(&self) -> &risk::Memory {
         &self.money
+    }
+
+    /// Returns what was spent, and how far things had gone.
+    pub const fn budgets(&self) -> &budget::Memory {
+        &self.budgets
     }
 
     /// Returns what the router takes over.
@@ -115,6 +124,7 @@ impl Fold {
         if let Some(cause) = self.sum.orders.take(record, &self.keep) {
             self.proves(cause, record);
         }
+        self.sum.budgets.take(record);
         match record {
             Record::Boot { epoch, .. } => self.sum.epoch = *epoch,
             Record::Outcome { outcome, .. } => self.answered(*outcome),
@@ -143,6 +153,8 @@ impl Fold {
             | Record::DayStart { .. }
             | Record::SafeMode { on: true, .. }
             | Record::Looked { .. }
+            | Record::Spent { .. }
+            | Record::Stepped { .. }
             | Record::Stop { .. } => {}
         }
     }

@@ -97,7 +97,7 @@ fn a_session_begins_with_the_book_the_joins_and_the_login() {
     wire.pass(0).say(3, FeedIn::Connected);
     let join = |channel| FeedEffect::Join(channel, symbol());
     let expected = vec![
-        FeedEffect::Note(FeedNote::Connecting(1)),
+        FeedEffect::Note(FeedNote::Connecting(1, Spending::Connect)),
         FeedEffect::Connect,
         FeedEffect::Note(FeedNote::Up(1)),
         FeedEffect::Book(BookIn::SessionUp(1)),

@@ -151,6 +151,8 @@ impl Memory {
             | Record::Audit { .. }
             | Record::Kill(_)
             | Record::Reset { .. }
+            | Record::Spent { .. }
+            | Record::Stepped { .. }
             | Record::Stop { .. } => {}
         }
     }

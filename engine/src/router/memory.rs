@@ -214,6 +214,8 @@ impl Memory {
             | Record::Kill(_)
             | Record::Reset { .. }
             | Record::DayStart { .. }
+            | Record::Spent { .. }
+            | Record::Stepped { .. }
             | Record::SafeMode { .. } => {}
         }
         None

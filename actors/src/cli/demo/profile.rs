@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 const CASH_TRY: i64 = 1_000_000;
 
 /// The demo's profile: sizes that can be seen, windows short enough for a fill within seconds.
-const PROFILE: [&str; 32] = [
+const PROFILE: [&str; 33] = [
     "market.symbols=BTCTRY,ETHTRY,SOLTRY",
     "strategy.strategies=market_maker:BTCTRY+ETHTRY,mean_reversion:SOLTRY",
     "strategy.decision_min_interval_ms=200",
@@ -50,6 +50,7 @@ const PROFILE: [&str; 32] = [
     "risk.max_daily_loss_try=20000",
     "risk.cooldown_seconds=1",
     "orders.reconcile_interval_seconds=2",
+    "slo.lift_budgets=true",
 ];
 
 /// What `--faults` switches on in the exchange. A lost request and a lost reply look the same from here, and only one

@@ -148,6 +148,7 @@ impl Story {
             | Observed::Pass(_)
             | Observed::Offset(_)
             | Observed::Restarted(_)
+            | Observed::Ladder(_)
             | Observed::LinkTrouble(..) => {}
         }
     }

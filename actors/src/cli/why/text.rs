@@ -179,6 +179,8 @@ fn step(story: &Story, entry: &Entry) -> String {
         | Record::Kill(_)
         | Record::Reset { .. }
         | Record::Restored { .. }
+        | Record::Spent { .. }
+        | Record::Stepped { .. }
         | Record::Stop { .. } => String::new(),
     }
 }

@@ -95,6 +95,9 @@ pub(super) fn upgrade(
     response
 }
 
+/// What a handshake is told during maintenance.
+const MAINTENANCE: &str = r#"{"success":false,"message":"SYSTEM_UNDER_MAINTENANCE","code":1037}"#;
+
 fn refused(why: HandshakeRefused) -> Response<Full<Bytes>> {
     match why {
         HandshakeRefused::TooMany { retry_after_s } => {
@@ -105,6 +108,11 @@ fn refused(why: HandshakeRefused) -> Response<Full<Bytes>> {
             response
         }
         HandshakeRefused::Unavailable => plain(StatusCode::SERVICE_UNAVAILABLE),
+        HandshakeRefused::Maintenance => {
+            let mut response = plain(StatusCode::SERVICE_UNAVAILABLE);
+            *response.body_mut() = Full::new(Bytes::from_static(MAINTENANCE.as_bytes()));
+            response
+        }
     }
 }
 

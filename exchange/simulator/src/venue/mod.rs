@@ -109,8 +109,10 @@ pub enum HandshakeRefused {
         /// Seconds to wait.
         retry_after_s: i64,
     },
-    /// No room or maintenance: 503.
+    /// No room: 503.
     Unavailable,
+    /// Maintenance: 503 with its name.
+    Maintenance,
 }
 
 /// The exchange with its fronts.
@@ -214,7 +216,7 @@ impl Venue {
         self.advance(now);
         let profile = self.exchange.profile().clone();
         if profile.maintenance.hits(&mut self.dice) {
-            return Err(HandshakeRefused::Unavailable);
+            return Err(HandshakeRefused::Maintenance);
         }
         if profile.limits_enabled {
             let quota = Quota {

@@ -130,7 +130,7 @@ fn lost_differences_are_lost_and_nothing_else() {
 #[test]
 fn maintenance_refuses_handshakes_and_reads() {
     let mut venue = venue(&["maintenance=1"]);
-    assert_eq!(venue.connect(START, IP), Err(HandshakeRefused::Unavailable));
+    assert_eq!(venue.connect(START, IP), Err(HandshakeRefused::Maintenance));
     let reply = venue.rest(START, &get("/api/v2/ticker"));
     assert_eq!(reply.status, 503);
     assert_eq!(json(&reply)["code"], "SYSTEM_UNDER_MAINTENANCE");
