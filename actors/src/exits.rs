@@ -89,6 +89,15 @@ impl LiveExits {
         })
     }
 
+    /// Opens the submit port on an exchange of this machine; another address is refused by its type.
+    ///
+    /// # Errors
+    /// The address is not loopback, or cannot be used: text for people.
+    pub fn on_loopback(base_url: &str, parts: PortParts, way: Way) -> Result<Self, String> {
+        let armed = Armed::for_loopback(base_url).map_err(|error| error.to_string())?;
+        Self::armed(armed, parts, way).map_err(|error| error.to_string())
+    }
+
     /// Cancels and look-ups only: what a live process that is not armed may do.
     pub const fn cancels_only(way: Way) -> Self {
         Self { port: None, way }

@@ -5,8 +5,9 @@
 //! acknowledged can never be undone by a lowering that did not know of it.
 
 use engine::mode::ModeCode;
+use engine::time::Timestamp;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Bits of the word that hold flags; the serial lies above them.
 const FLAG_BITS: u32 = 16;
@@ -101,6 +102,8 @@ pub struct Gate {
     word: Arc<AtomicU64>,
     /// Causes of kills that nobody has written down yet, one bit for each code.
     causes: Arc<AtomicU64>,
+    /// When a first byte was let through last, microseconds; zero before the first.
+    admitted_at: Arc<AtomicI64>,
 }
 
 /// The one handle that may lower flags; held by whoever decides about modes. Deliberately not `Clone`.
@@ -121,6 +124,7 @@ impl GateOwner {
             gate: Gate {
                 word,
                 causes: Arc::default(),
+                admitted_at: Arc::default(),
             },
         }
     }
@@ -210,6 +214,17 @@ impl Gate {
     pub fn pass(&self) -> Option<Pass> {
         let word = self.word.load(Ordering::SeqCst);
         (word & FLAG_MASK == 0).then_some(Pass(word))
+    }
+
+    /// Notes that a first byte was let through; `now` is read after the look that let it.
+    pub fn note_admitted(&self, now: Timestamp) {
+        self.admitted_at.store(now.0, Ordering::SeqCst);
+    }
+
+    /// Returns when a first byte was let through last.
+    pub fn admitted_at(&self) -> Option<Timestamp> {
+        let at = self.admitted_at.load(Ordering::SeqCst);
+        (at != 0).then_some(Timestamp(at))
     }
 
     /// Returns whether the gate has been open ever since `pass` was issued. Called on the line before the write.

@@ -2,7 +2,7 @@
 //!
 //! Virtual time, one thread, no runtime: a seed is a schedule, and the same seed is the same schedule. What is to be
 //! shown: at most one exchange order per intent, and every exchange order eventually known, whatever fails when. Beside
-//! it, on a real clock, the real shells (`panics`) and the release binary (`process`).
+//! it, on a real clock, the real shells (`panics`, `flood`) and the release binary (`process`).
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::missing_errors_doc)]
 #![deny(
@@ -15,6 +15,7 @@ mod bent;
 pub mod campaign;
 pub mod disk;
 pub mod faults;
+pub mod flood;
 mod journal;
 mod life;
 mod network;

@@ -1,7 +1,7 @@
 //! The command: seeds, crash points and planted bugs; a report on stdout, traces on stderr.
 
 use chaos::world::Outcome;
-use chaos::{campaign, disk, faults, panics, points, process};
+use chaos::{campaign, disk, faults, flood, panics, points, process};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +44,8 @@ enum Command {
     Faults(Faults),
     /// Plants a panic at every message of every actor and looks at what follows.
     Panics(Panics),
+    /// Trips the gate again and again while the stream is flooded and orders are being placed.
+    Flood(Flood),
     /// Kills the release binary again and again while it trades, and judges what is left.
     Process(Process),
 }
@@ -124,6 +126,21 @@ struct Panics {
 }
 
 #[derive(Args)]
+struct Flood {
+    /// Frames a second.
+    #[arg(long, default_value_t = flood::RATE)]
+    rate: u64,
+    /// Trips of the gate; half of them by a message through the mailbox, half past it.
+    #[arg(long, default_value_t = flood::TRIPS)]
+    trips: u32,
+    /// Seed of the market and of the moments.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
 struct Output {
     /// Prints the report on one line.
     #[arg(long)]
@@ -168,6 +185,7 @@ fn main() -> ExitCode {
             let schema = "btcbot.chaos-panics/v1";
             report(schema, found.is_ok(), &found, &asked.output)
         }
+        Command::Flood(asked) => run_flood(&asked),
         Command::Process(asked) => run_process(asked),
     }
 }
@@ -238,6 +256,25 @@ fn run_faults(asked: &Faults) -> ExitCode {
     match faults::check(&asked.root) {
         Ok(found) => {
             let schema = "btcbot.chaos-faults/v1";
+            report(schema, found.is_ok(), &found, &asked.output)
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn run_flood(asked: &Flood) -> ExitCode {
+    let Flood {
+        rate, trips, seed, ..
+    } = *asked;
+    match flood::run(flood::Asked { rate, trips, seed }) {
+        Ok(found) => {
+            for broken in found.broken() {
+                eprintln!("{broken}");
+            }
+            let schema = "btcbot.chaos-flood/v1";
             report(schema, found.is_ok(), &found, &asked.output)
         }
         Err(error) => {

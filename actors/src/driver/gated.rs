@@ -93,9 +93,11 @@ impl Egress {
         if !gate.admits(permit.pass) {
             return Err(NotSent::GateClosed);
         }
-        if clock.now() > permit.expires_at {
+        let now = clock.now();
+        if now > permit.expires_at {
             return Err(NotSent::Expired);
         }
+        gate.note_admitted(now);
         Ok(())
     }
 

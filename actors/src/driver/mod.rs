@@ -25,6 +25,17 @@ impl Keys {
         Self::default()
     }
 
+    /// Makes a slot with one key pair.
+    ///
+    /// # Errors
+    /// A pair that cannot sign; the text shows nothing of it.
+    pub fn of(key: String, secret_base64: String) -> Result<Self, String> {
+        let signer = Signer::new(key.into(), &secret_base64.into());
+        signer
+            .map(|signer| Self::from(Arc::new(signer)))
+            .map_err(|error| error.to_string())
+    }
+
     /// Puts a key pair into use; requests that are already signed keep their signature.
     pub fn replace(&self, signer: Option<Arc<Signer>>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = signer;

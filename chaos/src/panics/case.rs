@@ -1,14 +1,20 @@
 //! One case: a system that trades, one panic, and what the policy promises for its actor.
 
+use super::exchange::Venue;
 use super::fuse::Case;
 use super::messages::Message;
-use super::rig::Rig;
+use super::rig::{Base, Rig};
 use super::samples::Samples;
+use crate::plan::Plan;
+use crate::wire;
+use actors::clock::Clock;
 use actors::gate::Flag;
 use actors::link::{Link, Sent};
 use engine::msg::{BookIn, FeedIn, ReconcileIn, RiskIn, RouterIn, StrategyIn};
 use engine::supervisor::{ActorName, SupervisorIn};
 use engine::time::Timestamp;
+use simulator::exchange::{AccountSpec, Exchange};
+use simulator::profile::Profile;
 use std::time::Duration;
 
 /// Longest wait for a system to trade, and for a message that only a trading system makes.
@@ -48,7 +54,7 @@ pub(super) struct Outcome {
 /// Plays a case on this thread.
 pub(super) fn play(case: Case, seed: u64) -> Outcome {
     actix_rt::System::new().block_on(async move {
-        let mut rig = Rig::start(seed);
+        let mut rig = system(seed);
         let mut outcome = Outcome::default();
         if let Err(why) = strike(&mut rig, case, &mut outcome).await {
             outcome.broken.push(why);
@@ -57,15 +63,31 @@ pub(super) fn play(case: Case, seed: u64) -> Outcome {
     })
 }
 
-async fn strike(rig: &mut Rig, case: Case, outcome: &mut Outcome) -> Result<(), String> {
+/// A system around an exchange inside the process.
+fn system(seed: u64) -> Rig<Venue> {
+    let base = Base::new(Clock::start());
+    let plan = Plan {
+        has_strategies: true,
+        ..Plan::calm(seed)
+    };
+    let account = AccountSpec::rich(1);
+    let now = base.clock.now();
+    let exchange = Exchange::new(seed, Profile::faithful(), now, &[account]);
+    let rules = wire::rules(&exchange.pairs()[plan.desks[0].0]);
+    let venue = Venue::new(exchange, &base);
+    actix_rt::spawn(venue.clone().run());
+    Rig::start(seed, plan, rules, base, venue)
+}
+
+async fn strike(rig: &mut Rig<Venue>, case: Case, outcome: &mut Outcome) -> Result<(), String> {
     if !rig.greet(WARM).await {
         return Err("the actors could not be reached".to_owned());
     }
-    let trades = || rig.gate.is_open_for_submit() && rig.venue.posts_since(Timestamp(0)) > 0;
+    let trades = || rig.gate.is_open_for_submit() && rig.ground.posts_since(Timestamp(0)) > 0;
     until(WARM, trades)
         .await
         .map_err(|()| format!("it never traded: {:?}", rig.gate.raised()))?;
-    outcome.posts_before = rig.venue.posts_since(Timestamp(0));
+    outcome.posts_before = rig.ground.posts_since(Timestamp(0));
     rig.fuse.arm(case);
     let patience = if send(rig, case)? { STRIKE } else { WARM };
     let struck = until(patience, || {
@@ -105,8 +127,8 @@ fn note_seen(seen_us: i64, outcome: &mut Outcome) {
 }
 
 /// Puts the sample into its mailbox; returns whether there is one.
-fn send(rig: &Rig, case: Case) -> Result<bool, String> {
-    fn to<M: Message>(link: &Link<M>, rig: &Rig, kind: &str) -> Option<Sent> {
+fn send(rig: &Rig<Venue>, case: Case) -> Result<bool, String> {
+    fn to<M: Message>(link: &Link<M>, rig: &Rig<Venue>, kind: &str) -> Option<Sent> {
         M::sample(kind, &rig.samples).map(|sample| link.send(sample))
     }
     let (links, kind) = (&rig.links, case.kind);
@@ -146,7 +168,11 @@ const fn has_second_chance(actor: ActorName) -> bool {
     }
 }
 
-async fn restarts(rig: &mut Rig, actor: ActorName, outcome: &mut Outcome) -> Result<(), String> {
+async fn restarts(
+    rig: &mut Rig<Venue>,
+    actor: ActorName,
+    outcome: &mut Outcome,
+) -> Result<(), String> {
     let is_back = || made(rig, actor) == 2 && is_reachable(rig, actor);
     until(POLICY, is_back)
         .await
@@ -162,13 +188,13 @@ async fn restarts(rig: &mut Rig, actor: ActorName, outcome: &mut Outcome) -> Res
         outcome.broken.push("the process was ended".to_owned());
     }
     outcome.end = Some(End::Restarted);
-    let trades = || rig.venue.posts_since(again_from) > 0;
+    let trades = || rig.ground.posts_since(again_from) > 0;
     let again = until(AGAIN, trades).await;
     again.map_err(|()| format!("no order left again: {:?}", rig.gate.raised()))
 }
 
 async fn order_path_ends(
-    rig: &mut Rig,
+    rig: &mut Rig<Venue>,
     actor: ActorName,
     at: Timestamp,
     outcome: &mut Outcome,
@@ -194,7 +220,7 @@ async fn order_path_ends(
 
 /// Nobody guards the supervisor: its end is the end of the channel that the process waits on.
 async fn supervisor_ends(
-    rig: &mut Rig,
+    rig: &mut Rig<Venue>,
     at: Timestamp,
     outcome: &mut Outcome,
 ) -> Result<(), String> {
@@ -218,8 +244,8 @@ async fn supervisor_ends(
     Ok(())
 }
 
-fn finish_ended(rig: &Rig, at: Timestamp, outcome: &mut Outcome) {
-    let posts_after = rig.venue.posts_since(at);
+fn finish_ended(rig: &Rig<Venue>, at: Timestamp, outcome: &mut Outcome) {
+    let posts_after = rig.ground.posts_since(at);
     if posts_after > 0 {
         outcome
             .broken
@@ -229,7 +255,7 @@ fn finish_ended(rig: &Rig, at: Timestamp, outcome: &mut Outcome) {
 }
 
 /// Everybody else is the instance that it was; a fresh book alone brings a fresh session.
-async fn others_live_on(rig: &Rig, struck: ActorName, outcome: &mut Outcome) {
+async fn others_live_on(rig: &Rig<Venue>, struck: ActorName, outcome: &mut Outcome) {
     tokio::time::sleep(AFTERMATH).await;
     for actor in GUARDED.into_iter().filter(|actor| *actor != struck) {
         let is_renewed = struck == ActorName::OrderBook && actor == ActorName::MarketFeed;
@@ -259,12 +285,12 @@ const GUARDED: [ActorName; 6] = [
     ActorName::Reconciler,
 ];
 
-fn made(rig: &Rig, actor: ActorName) -> u32 {
+fn made(rig: &Rig<Venue>, actor: ActorName) -> u32 {
     rig.made.borrow().get(&actor).copied().unwrap_or(0)
 }
 
 /// Sends something that changes nothing.
-fn is_reachable(rig: &Rig, actor: ActorName) -> bool {
+fn is_reachable(rig: &Rig<Venue>, actor: ActorName) -> bool {
     let links = &rig.links;
     let sent = match actor {
         ActorName::MarketFeed => links.feed.send(FeedIn::Ignored),

@@ -3,9 +3,10 @@
 //! No socket. A request takes its milliseconds, the stream is pushed straight into the feed's link, and the last look
 //! at the gate is taken with the port's own judge on the line before the order counts as sent.
 
-use super::rig::ACCOUNT;
+use super::rig::{Base, Ground};
 use crate::wire;
 use actors::clock::Clock;
+use actors::driver::Keys;
 use actors::driver::gated::{Egress, Permit};
 use actors::exits::Exits;
 use actors::gate::Gate;
@@ -26,11 +27,16 @@ use engine::msg::{Channel, FeedEffect, FeedIn, ReadReply, ReadRequest, Reconcile
 use engine::time::Timestamp;
 use simulator::exchange::{Event, Exchange};
 use simulator::judge::OrderRequest;
+use simulator::ledger::AccountIndex;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+/// Our account at the exchange.
+const ACCOUNT: AccountIndex = AccountIndex(0);
+/// An address that is never connected to: the feed's socket is replaced.
+const NOWHERE: &str = "ws://127.0.0.1:9/";
 /// One way of a request, and half of it for the first byte.
 const WAY: Duration = Duration::from_millis(2);
 /// Time between two steps of the market.
@@ -40,6 +46,7 @@ const TICK: Duration = Duration::from_millis(10);
 #[derive(Clone)]
 pub(super) struct Venue {
     inner: Rc<RefCell<Inner>>,
+    base: Base,
     links: Links,
     gate: Gate,
     clock: Clock,
@@ -56,7 +63,7 @@ struct Inner {
 }
 
 impl Venue {
-    pub(super) fn new(exchange: Exchange, links: Links, gate: Gate, clock: Clock) -> Self {
+    pub(super) fn new(exchange: Exchange, base: &Base) -> Self {
         let inner = Inner {
             exchange,
             session: 0,
@@ -67,10 +74,11 @@ impl Venue {
         };
         Self {
             inner: Rc::new(RefCell::new(inner)),
-            links,
-            gate,
-            clock,
-            eyes: Eyes::default(),
+            base: base.clone(),
+            links: base.links.clone(),
+            gate: base.owner.gate(),
+            clock: base.clock.clone(),
+            eyes: base.eyes.clone(),
         }
     }
 
@@ -242,6 +250,30 @@ impl Venue {
                 let inner = self.inner.borrow();
                 ReadReply::Balances(wire::balances(inner.exchange.ledger().balances(ACCOUNT)))
             }
+        }
+    }
+}
+
+impl Ground for Venue {
+    type Exits = Self;
+    type Reads = VenueReads;
+    type Feed = FeedPort;
+
+    fn exits(&self) -> Self {
+        self.clone()
+    }
+
+    fn reads(&self) -> VenueReads {
+        VenueReads {
+            venue: self.clone(),
+            reconciler: self.links.reconciler.clone(),
+        }
+    }
+
+    fn feed(&self) -> FeedPort {
+        FeedPort {
+            port: self.base.feed_port(NOWHERE, &Keys::none()),
+            venue: self.clone(),
         }
     }
 }

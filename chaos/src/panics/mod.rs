@@ -7,7 +7,7 @@ mod case;
 mod exchange;
 mod fuse;
 mod messages;
-mod rig;
+pub(crate) mod rig;
 mod samples;
 
 use case::{End, Outcome};

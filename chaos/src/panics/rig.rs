@@ -1,15 +1,14 @@
-//! One system of real shells, guardians and supervisor on one thread, around an exchange inside the process.
+//! One system of real shells, guardians and supervisor on one thread, on any ground: an exchange inside the process, or
+//! sockets.
 //!
 //! It follows `actors/src/system/pipeline.rs` actor by actor; what differs is that every core and port is behind the
 //! fuse, and that every instance is counted. It trades: a panic is only worth something while orders leave.
 
-use super::exchange::{FeedPort, Venue, VenueReads};
 use super::fuse::{Fuse, Hooked, Mined, MinedCore};
 use super::messages::Message;
 use super::samples::Samples;
 use crate::life;
 use crate::plan::Plan;
-use crate::wire;
 use actix::{Actor, Context};
 use actors::beats::Beats;
 use actors::cli::version::BUILD;
@@ -17,6 +16,7 @@ use actors::clock::Clock;
 use actors::driver::endpoint::Endpoint;
 use actors::driver::stream::StreamParts;
 use actors::driver::{Keys, tls};
+use actors::exits::Exits;
 use actors::gate::{Flag, Gate, GateOwner};
 use actors::guardian::{self, COMMANDS_MAX, Command, Curtain};
 use actors::journal::{Journal, JournalEvent, JournalThread};
@@ -26,7 +26,7 @@ use actors::metrics::Metrics;
 use actors::observer::Eyes;
 use actors::order_book::{self, OrderBookPort};
 use actors::order_router::{self, OrderRouterPort, OwnOrders, Waiting};
-use actors::reconciler::{self, ReconcilerPort};
+use actors::reconciler::{self, ReadPort, ReconcilerPort};
 use actors::risk_gate::{self, RiskGatePort};
 use actors::shell::{Perform, Shell};
 use actors::store::{Header, Store, Venue as Kind};
@@ -38,14 +38,13 @@ use engine::checkpoint::{Checkpoint, Fold};
 use engine::core::{Core, Outbox};
 use engine::desk::Cores;
 use engine::dice::Dice;
+use engine::feed::Feed;
 use engine::instrument::Instrument;
 use engine::mode::ModeCode;
+use engine::msg::BookIn;
 use engine::msg::{RiskIn, RouterIn, StrategyIn};
 use engine::supervisor::{ActorName, Supervisor};
 use engine::time::Timestamp;
-use simulator::exchange::{AccountSpec, Exchange};
-use simulator::ledger::AccountIndex;
-use simulator::profile::Profile;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -53,10 +52,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Our account at the exchange.
-pub(super) const ACCOUNT: AccountIndex = AccountIndex(0);
-/// An address that is never connected to: the feed's socket is replaced.
-const NOWHERE: &str = "ws://127.0.0.1:9/";
 /// The budgets of the defaults; a case spends next to nothing.
 const LIMITS: BudgetLimits = BudgetLimits {
     reconnects_per_day: 48,
@@ -65,13 +60,13 @@ const LIMITS: BudgetLimits = BudgetLimits {
 };
 
 /// A running system.
-pub(super) struct Rig {
-    pub(super) links: Links,
-    pub(super) gate: Gate,
-    pub(super) clock: Clock,
+pub(crate) struct Rig<G: Ground> {
+    pub(crate) links: Links,
+    pub(crate) gate: Gate,
+    pub(crate) clock: Clock,
     pub(super) fuse: Fuse,
     pub(super) hooked: Hooked,
-    pub(super) venue: Venue,
+    pub(super) ground: G,
     pub(super) samples: Samples,
     /// Hears who broke the order path.
     pub(super) fatal: mpsc::Receiver<ActorName>,
@@ -85,8 +80,70 @@ pub(super) struct Rig {
 type Made = Rc<RefCell<BTreeMap<ActorName, u32>>>;
 type Heard = Rc<RefCell<Vec<(ActorName, Timestamp)>>>;
 
+/// Where a system stands: its way out, its reads and its stream.
+pub(crate) trait Ground: Clone + 'static {
+    /// Where orders leave.
+    type Exits: Exits;
+    /// Where the account is read.
+    type Reads: ReadPort;
+    /// Where frames come from.
+    type Feed: Perform<Core = Feed>;
+
+    /// Makes the way out, once.
+    fn exits(&self) -> Self::Exits;
+
+    /// Makes a way to read; again for each instance.
+    fn reads(&self) -> Self::Reads;
+
+    /// Makes a port for the feed; again for each instance.
+    fn feed(&self) -> Self::Feed;
+}
+
+/// What a ground is made of, and the system on it.
+#[derive(Clone)]
+pub(crate) struct Base {
+    pub(crate) clock: Clock,
+    pub(crate) links: Links,
+    pub(crate) owner: Arc<GateOwner>,
+    pub(crate) eyes: Eyes,
+    pub(crate) metrics: Metrics,
+    /// Outlives every instance of the feed.
+    approach: Approach,
+}
+
+impl Base {
+    /// Makes the parts of one system. The gate is shut for its mode alone.
+    pub(crate) fn new(clock: Clock) -> Self {
+        let owner = Arc::new(GateOwner::new());
+        open(&owner);
+        Self {
+            links: Links::default(),
+            owner,
+            eyes: Eyes::default(),
+            metrics: Metrics::new(BUILD, &[], clock.now()),
+            approach: Approach::default(),
+            clock,
+        }
+    }
+
+    /// Makes the feed's real port; `url` is where it connects.
+    pub(crate) fn feed_port(&self, url: &str, keys: &Keys) -> MarketFeedPort {
+        let source = StreamParts {
+            endpoint: Endpoint::parse(url).expect("a loopback address"),
+            tls: tls::client_config(),
+            keys: keys.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            connect_time_max: Duration::from_secs(5),
+        };
+        let (gate, eyes) = (self.owner.gate(), self.eyes.clone());
+        let approach = self.approach.clone();
+        MarketFeedPort::new(source, approach, &self.links, false, gate, eyes)
+    }
+}
+
 /// One system while it is put together.
-struct Stage {
+struct Stage<G> {
     seed: u64,
     plan: Plan,
     rules: Instrument,
@@ -98,29 +155,26 @@ struct Stage {
     owner: Arc<GateOwner>,
     journal: Journal,
     waiting: Waiting,
-    venue: Venue,
+    ground: G,
     fuse: Fuse,
     made: Made,
     guardians: BTreeMap<ActorName, mpsc::Sender<Command>>,
 }
 
-impl Rig {
+impl<G: Ground> Rig<G> {
     /// Starts everything on the current thread's actix system.
-    pub(super) fn start(seed: u64) -> Self {
-        let clock = Clock::start();
-        let (links, owner) = (Links::default(), Arc::new(GateOwner::new()));
+    pub(crate) fn start(seed: u64, plan: Plan, rules: Instrument, base: Base, ground: G) -> Self {
+        let Base {
+            clock,
+            links,
+            owner,
+            eyes,
+            metrics,
+            approach: _,
+        } = base;
         let gate = owner.gate();
         let hooked = Hooked::connect(gate.clone(), clock.clone());
-        open(&owner);
-        let plan = Plan {
-            has_strategies: true,
-            ..Plan::calm(seed)
-        };
-        let account = AccountSpec::rich(1);
-        let exchange = Exchange::new(seed, Profile::faithful(), clock.now(), &[account]);
-        let samples = Samples::new(clock.now(), &exchange);
-        let rules = wire::rules(&exchange.pairs()[plan.desks[0].0]);
-        let venue = Venue::new(exchange, links.clone(), gate.clone(), clock.clone());
+        let samples = Samples::new(clock.now(), rules);
         let waiting = Waiting::default();
         let (journal, thread) = journal(&links, &gate, &clock, &waiting);
         let mut stage = Stage {
@@ -129,13 +183,13 @@ impl Rig {
             rules,
             clock: clock.clone(),
             links: links.clone(),
-            eyes: Eyes::default(),
-            metrics: Metrics::new(BUILD, &[], clock.now()),
+            eyes,
+            metrics,
             curtain: Curtain::default(),
             owner,
             journal,
             waiting,
-            venue: venue.clone(),
+            ground: ground.clone(),
             fuse: Fuse::new(),
             made: Rc::default(),
             guardians: BTreeMap::new(),
@@ -148,14 +202,13 @@ impl Rig {
         stage.market_feed();
         let heard = Heard::default();
         let fatal = stage.supervisor(Rc::clone(&heard));
-        actix_rt::spawn(venue.clone().run());
         Self {
             links,
             gate,
             clock,
             fuse: stage.fuse,
             hooked,
-            venue,
+            ground,
             samples,
             fatal,
             heard,
@@ -165,7 +218,7 @@ impl Rig {
     }
 
     /// Tells rules and clock once everybody can be reached.
-    pub(super) async fn greet(&self, patience: Duration) -> bool {
+    pub(crate) async fn greet(&self, patience: Duration) -> bool {
         let greeted = async {
             let rules = self.samples.rules;
             tell(&self.links.risk, || RiskIn::Rules(rules)).await;
@@ -219,15 +272,15 @@ fn journal(
     .expect("the machine gives a thread")
 }
 
-impl Stage {
+impl<G: Ground> Stage<G> {
     /// Fresh cores, as a start makes them from an empty journal.
-    fn cores(&self) -> impl FnMut() -> Cores + use<> {
+    fn cores(&self) -> Box<dyn FnMut() -> Cores> {
         let (plan, rules, clock) = (self.plan.clone(), self.rules, self.clock.clone());
         let mut dice = Dice::new(self.seed);
-        move || {
+        Box::new(move || {
             let past = Checkpoint::empty(life::quote());
             life::cores(&plan, &[rules], (&[], &past), clock.now(), None, &mut dice)
-        }
+        })
     }
 
     /// Spawns a guarded shell behind the fuse.
@@ -299,7 +352,7 @@ impl Stage {
 
     fn order_router(&mut self) {
         let port = OrderRouterPort {
-            exits: self.venue.clone(),
+            exits: self.ground.exits(),
             journal: self.journal.clone(),
             waiting: self.waiting.clone(),
             risk: self.links.risk.clone(),
@@ -316,13 +369,10 @@ impl Stage {
 
     fn reconciler(&mut self) {
         let (mut cores, links, eyes) = (self.cores(), self.links.clone(), self.eyes.clone());
-        let (venue, link) = (self.venue.clone(), self.links.reconciler.clone());
+        let (ground, link) = (self.ground.clone(), self.links.reconciler.clone());
         self.spawn(ActorName::Reconciler, &link, move || {
             let port = ReconcilerPort {
-                reads: VenueReads {
-                    venue: venue.clone(),
-                    reconciler: links.reconciler.clone(),
-                },
+                reads: ground.reads(),
                 router: links.router.clone(),
                 risk: links.risk.clone(),
                 is_lost: false,
@@ -365,29 +415,13 @@ impl Stage {
     }
 
     fn market_feed(&mut self) {
-        let (mut cores, links, eyes) = (self.cores(), self.links.clone(), self.eyes.clone());
-        let (venue, gate, link) = (self.venue.clone(), self.owner.gate(), links.feed.clone());
-        let approach = Approach::default();
-        let source = StreamParts {
-            endpoint: Endpoint::parse(NOWHERE).expect("a loopback address"),
-            tls: tls::client_config(),
-            keys: Keys::none(),
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-            connect_time_max: Duration::from_secs(1),
-        };
+        let (mut cores, links) = (self.cores(), self.links.clone());
+        let (ground, link) = (self.ground.clone(), links.feed.clone());
         self.spawn(ActorName::MarketFeed, &link, move || {
-            let port = MarketFeedPort::new(
-                source.clone(),
-                approach.clone(),
-                &links,
-                false,
-                gate.clone(),
-                eyes.clone(),
-            );
-            port.session_over();
-            let venue = venue.clone();
-            (cores().feed, FeedPort { port, venue }, market_feed::MAILBOX)
+            let port = ground.feed();
+            // An earlier session is over. A book that is not up yet begins without one.
+            let _told = links.book.send(BookIn::SessionDown);
+            (cores().feed, port, market_feed::MAILBOX)
         });
     }
 

@@ -1,7 +1,6 @@
 //! The values that sample messages are made of: one pair, one order that nobody has sent, one moment.
 
 use crate::life;
-use crate::wire;
 use engine::answer::{BalanceRow, OwnTrade, TradeSource};
 use engine::book::{BookView, Distrust};
 use engine::ids::{BootTag, ClientId, OrderId, Symbol, TradeId};
@@ -14,7 +13,6 @@ use engine::msg::{DeskView, Snapshot};
 use engine::order::{OrderState, OrderView};
 use engine::risk::Limits;
 use engine::time::Timestamp;
-use simulator::exchange::Exchange;
 
 /// A price that is on every grid.
 const PRICE: Price = Price::from_units(100_000_000_000);
@@ -23,7 +21,7 @@ const QTY: Qty = Qty::from_units(100_000_000);
 
 /// What the samples of one case have in common.
 #[derive(Clone, Debug)]
-pub(super) struct Samples {
+pub(crate) struct Samples {
     /// The moment.
     pub(super) now: Timestamp,
     /// An id of ours that was never sent.
@@ -36,11 +34,11 @@ pub(super) struct Samples {
 
 impl Samples {
     /// Makes them for a pair of the exchange.
-    pub(super) fn new(now: Timestamp, exchange: &Exchange) -> Self {
+    pub(super) fn new(now: Timestamp, rules: Instrument) -> Self {
         Self {
             now,
             id: ClientId::new(life::tag(), 1, BootTag::from_entropy(9), 999_999),
-            rules: wire::rules(&exchange.pairs()[0]),
+            rules,
             limits: life::limits(),
         }
     }
@@ -49,7 +47,8 @@ impl Samples {
     pub(super) fn example() -> Self {
         let profile = simulator::profile::Profile::faithful();
         let start = crate::world::START;
-        Self::new(start, &Exchange::new(1, profile, start, &[]))
+        let exchange = simulator::exchange::Exchange::new(1, profile, start, &[]);
+        Self::new(start, crate::wire::rules(&exchange.pairs()[0]))
     }
 
     pub(super) fn symbol(&self) -> Symbol {
