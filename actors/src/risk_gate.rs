@@ -172,7 +172,7 @@ mod tests {
     use crate::link::Tell;
     use crate::shell::Shell;
     use crate::store::{Header, Store, Venue};
-    use actix::{Actor, Context, Handler};
+    use actix::{Actor, Addr, Context, Handler};
     use engine::checkpoint::Fold;
     use engine::ids::{AccountTag, Asset, BootTag, ClientId};
     use engine::risk::{IdSource, RiskSettings};
@@ -215,49 +215,99 @@ mod tests {
         }
     }
 
+    struct Rig {
+        risk: Addr<Shell<RiskGatePort>>,
+        owner: Arc<GateOwner>,
+        heard: mpsc::UnboundedReceiver<RouterIn>,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let header = Header::new(Venue::Demo, "abcd", START);
+            let store = Store::in_memory(&header).expect("memory");
+            let fold = Fold::new(crate::params::account_quote());
+            let beats = Beats::new(Clock::manual(START));
+            let started = Journal::start(store, fold, beats, |_| ());
+            let (journal, _thread) = started.expect("a thread");
+            let (send, heard) = mpsc::unbounded_channel();
+            let router = Link::default();
+            router.publish(Ear(send).start().recipient());
+            let (link, owner) = (Link::default(), Arc::new(GateOwner::new()));
+            let port = RiskGatePort {
+                router,
+                strategy: Link::default(),
+                reconciler: Link::default(),
+                risk: link.clone(),
+                journal,
+                owner: Arc::clone(&owner),
+                kills: BTreeSet::new(),
+                eyes: Eyes::default(),
+            };
+            let core = RiskGate::new(settings());
+            let risk = Shell::new(core, port, Clock::manual(START), MAILBOX).start();
+            link.publish(risk.clone().recipient());
+            Self { risk, owner, heard }
+        }
+
+        fn tell(&self, message: RiskIn) {
+            self.risk.try_send(Tell(message)).expect("room");
+        }
+
+        /// Waits until everything told so far was handled, and what the gate asked itself meanwhile.
+        async fn settle(&mut self) {
+            for _ in 0..3 {
+                self.tell(RiskIn::Cancel(id(), CancelReason::Operator));
+                let heard = self.heard.recv().await;
+                assert_eq!(heard, Some(RouterIn::Cancel(id(), CancelReason::Operator)));
+            }
+        }
+    }
+
+    fn id() -> ClientId {
+        ClientId::new(AccountTag::from_entropy(1), 1, BootTag::from_entropy(1), 7)
+    }
+
     #[actix_rt::test]
     async fn kill_cancels_all_own_orders_and_no_mode_blocks_a_cancel() {
-        let header = Header::new(Venue::Demo, "abcd", START);
-        let store = Store::in_memory(&header).expect("memory");
-        let (journal, _thread) = Journal::start(
-            store,
-            Fold::new(crate::params::account_quote()),
-            Beats::new(Clock::manual(START)),
-            |_| (),
-        )
-        .expect("a thread");
-        let (send, mut heard) = mpsc::unbounded_channel();
-        let router = Link::default();
-        router.publish(Ear(send).start().recipient());
-        let port = RiskGatePort {
-            router,
-            strategy: Link::default(),
-            reconciler: Link::default(),
-            risk: Link::default(),
-            journal,
-            owner: Arc::new(GateOwner::new()),
-            kills: BTreeSet::new(),
-            eyes: Eyes::default(),
-        };
-        let gate = port.owner.gate();
-        let core = RiskGate::new(settings());
-        let link = port.risk.clone();
-        let risk = Shell::new(core, port, Clock::manual(START), MAILBOX).start();
-        link.publish(risk.clone().recipient());
-        let id = ClientId::new(AccountTag::from_entropy(1), 1, BootTag::from_entropy(1), 7);
+        let mut rig = Rig::new();
+        let gate = rig.owner.gate();
         for mode in Mode::ALL {
-            let raise = RiskIn::Raise(ModeCode::OperatorKill, Scope::Global, mode);
-            risk.try_send(Tell(raise)).expect("room");
-            let cancel = RiskIn::Cancel(id, CancelReason::Operator);
-            risk.try_send(Tell(cancel)).expect("room");
-            let mut news = heard.recv().await;
+            rig.tell(RiskIn::Raise(ModeCode::OperatorKill, Scope::Global, mode));
+            rig.tell(RiskIn::Cancel(id(), CancelReason::Operator));
+            let mut news = rig.heard.recv().await;
             if mode == Mode::KillSwitch {
                 assert_eq!(news, Some(RouterIn::CancelAll(CancelReason::Kill)));
                 assert!(gate.is_raised(Flag::Kill));
-                news = heard.recv().await;
+                news = rig.heard.recv().await;
             }
-            let passed = RouterIn::Cancel(id, CancelReason::Operator);
+            let passed = RouterIn::Cancel(id(), CancelReason::Operator);
             assert_eq!(news, Some(passed), "{}", mode.as_str());
         }
+    }
+
+    #[actix_rt::test]
+    async fn x_08_what_is_raised_before_its_reason_is_told_is_never_opened_in_between() {
+        let mut rig = Rig::new();
+        let gate = rig.owner.gate();
+        for flag in [Flag::Kill, Flag::Disarmed, Flag::Safe, Flag::Drain] {
+            let serial = gate.serial();
+            rig.owner.lower(flag, serial).expect("nobody raises");
+        }
+        rig.tell(RiskIn::Reconciled { clean: true });
+        rig.settle().await;
+        assert!(gate.is_open_for_submit(), "every reason is gone");
+
+        // As the supervisor does it: the flag at once, the reason behind whatever waits.
+        let raised = gate.raise(Flag::Observe);
+        rig.tell(RiskIn::Resend);
+        let lost = ModeCode::ActorLost;
+        rig.tell(RiskIn::Raise(lost, Scope::Global, Mode::ObserveOnly));
+        rig.settle().await;
+        assert!(gate.is_raised(Flag::Observe));
+        assert_eq!(gate.serial(), raised, "it was not opened and raised again");
+
+        rig.tell(RiskIn::Clear(lost, Scope::Global));
+        rig.settle().await;
+        assert!(gate.is_open_for_submit());
     }
 }

@@ -313,3 +313,29 @@ fn x_14_a_process_that_was_stopped_goes_on_and_x_13_safe_mode_by_signal_outlives
     bot.signal(Signal::TERM);
     assert_eq!(bot.finish(STOP).code, Some(0));
 }
+
+#[test]
+fn a_dry_run_is_killed_and_reset_as_well() {
+    let simulator = Simulator::with_own_account(65, &[]);
+    let place = Installation::dry(&simulator);
+    let mut bot = Bot::start(place.run_command(&RESTING));
+    let own = |place: &Installation| {
+        let status = asked(place, &["kill-switch", "status"]);
+        (status.code == Some(0)).then(|| status.data()["open_orders"].as_u64())?
+    };
+    bot.wait("a simulated order", SOON, |_| {
+        (own(&place)? > 0).then_some(())
+    });
+    let trip = asked(&place, &["kill-switch", "trip", "--reason", "a drill"]);
+    assert_eq!(trip.code, Some(0), "{trip:?}");
+    bot.wait("no simulated order", SOON, |_| {
+        (own(&place)? == 0).then_some(())
+    });
+    reset(&mut bot, &place, id_of(&trip.data()));
+    bot.signal(Signal::TERM);
+    assert_eq!(bot.finish(STOP).code, Some(0));
+    assert!(
+        simulator.deletes().is_empty(),
+        "nothing of it is at the exchange"
+    );
+}
