@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use support::exchange::Simulator;
 use support::installation::{CONFIG, Installation};
-use support::{Bot, Finished, SOON, START, STOP, now_ms, run, wait_for};
+use support::{Bot, Finished, SOON, START, STOP, http, now_ms, run, wait_for};
 
 /// Longest command: a trip of a process that hangs takes a second for each of its ways in.
 const COMMAND: Duration = Duration::from_secs(20);
@@ -112,6 +112,9 @@ fn kill_latch_set_survive_clear_roundtrip() {
     bot.wait("the mode", SOON, |bot| {
         (bot.status(plane)["mode"] == "KILL_SWITCH").then_some(())
     });
+    assert_eq!(bot.status(plane)["kill"]["id"], id, "the page tells which");
+    let (_, metrics) = http::get(plane, "/metrics").expect("the plane answers");
+    assert!(metrics.contains("btcbot_kill_latched 1"), "{metrics}");
     let posts = simulator.posts().len();
     let other = ["kill-switch", "reset", "--latch", "7", "--reason", "found"];
     let refused = asked(&place, &other);

@@ -65,7 +65,6 @@ impl Keeper {
             self.record_safe_mode();
         }
         if let Some(kill) = self.latch.current() {
-            self.eyes.see(Observed::Killed(kill.clone()));
             if on_record.kill != Some(kill.id) {
                 self.record(&kill);
             }

@@ -58,6 +58,12 @@ impl Parts {
         } else {
             None
         };
+        if let Some(kill) = self.latch.current() {
+            // Whoever shows reports does not listen yet.
+            self.metrics.kill_latched(true);
+            let status = self.status.write();
+            status.expect("no holder of the status can panic").kill = Some(kill);
+        }
         let keeper = self.keeper(running, on_record)?;
         Ok(Guards { keeper, killer })
     }
