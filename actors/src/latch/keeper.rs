@@ -64,10 +64,10 @@ impl Keeper {
         if self.latch.is_marked_safe() && !on_record.is_safe {
             self.record_safe_mode();
         }
-        if let Some(kill) = self.latch.current() {
-            if on_record.kill != Some(kill.id) {
-                self.record(&kill);
-            }
+        if let Some(kill) = self.latch.current()
+            && on_record.kill != Some(kill.id)
+        {
+            self.record(&kill);
         }
         let thread = std::thread::Builder::new()
             .name("keeper".to_owned())
