@@ -48,6 +48,8 @@ enum Command {
     Flood(Flood),
     /// Kills the release binary again and again while it trades, and judges what is left.
     Process(Process),
+    /// Lets the release binary trade over links that delay, silence, cut and spoil, and judges what is left.
+    Wire(Wire),
 }
 
 #[derive(Args)]
@@ -103,6 +105,21 @@ struct Process {
     /// Wipes the journal before each lane's last kill: a planted disaster, which must be found (exit 1).
     #[arg(long)]
     wipe: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+struct Wire {
+    /// How many seeds.
+    #[arg(long, default_value_t = 60)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// The binary.
+    #[arg(long, value_name = "PATH", default_value = "target/release/btcbot")]
+    binary: PathBuf,
     #[command(flatten)]
     output: Output,
 }
@@ -187,6 +204,7 @@ fn main() -> ExitCode {
         }
         Command::Flood(asked) => run_flood(&asked),
         Command::Process(asked) => run_process(asked),
+        Command::Wire(asked) => run_wire(asked),
     }
 }
 
@@ -302,13 +320,43 @@ fn run_process(asked: Process) -> ExitCode {
         binary,
         wipe,
     };
-    match process::run(&asked) {
-        Ok(summary) => {
-            for found in summary.findings() {
+    let ran = process::run(&asked).map(|summary| {
+        let is_ok = summary.is_ok(&asked);
+        (is_ok, summary.findings().to_vec(), summary)
+    });
+    tell("btcbot.chaos-process/v1", ran, &output)
+}
+
+fn run_wire(asked: Wire) -> ExitCode {
+    let Wire {
+        seeds,
+        from,
+        binary,
+        output,
+    } = asked;
+    eprintln!("wire: {seeds} seeds from {from} of {}", binary.display());
+    let asked = process::wire::Asked {
+        seeds,
+        from,
+        binary,
+    };
+    let ran = process::wire::run(&asked)
+        .map(|summary| (summary.is_ok(), summary.findings().to_vec(), summary));
+    tell("btcbot.chaos-wire/v1", ran, &output)
+}
+
+/// Reports what a tier of the binary has found, or why it could not run.
+fn tell(
+    schema: &str,
+    ran: Result<(bool, Vec<process::Found>, impl serde::Serialize), String>,
+    output: &Output,
+) -> ExitCode {
+    match ran {
+        Ok((is_ok, findings, summary)) => {
+            for found in findings {
                 eprintln!("{found}");
             }
-            let is_ok = summary.is_ok(&asked);
-            report("btcbot.chaos-process/v1", is_ok, &summary, &output)
+            report(schema, is_ok, &summary, output)
         }
         Err(error) => {
             eprintln!("{error}");

@@ -49,6 +49,13 @@ pub struct Picture {
     pub page: Value,
 }
 
+impl Picture {
+    /// Returns the mode that is applied.
+    pub fn mode(&self) -> Option<String> {
+        self.page["mode"].as_str().map(str::to_owned)
+    }
+}
+
 impl Bot {
     /// Starts `run`; its output goes to files named for the life.
     ///

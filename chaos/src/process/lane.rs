@@ -5,6 +5,7 @@
 
 use super::bot::{Bot, POLL};
 use super::judge::{Ending, Facts, Finding, Rule, after_kill, at_end, is_equal};
+use super::link::Link;
 use super::moment::{Moment, Phase};
 use super::past;
 use super::place::{Access, Place};
@@ -44,6 +45,8 @@ pub struct Plan {
     pub kills: u32,
     /// Wipe the journal after this kill: a planted disaster that must be found.
     pub wipe_after: Option<u32>,
+    /// Whether a link that can fail lies between process and exchange.
+    pub is_linked: bool,
     /// Its directory; made, and removed unless something is found.
     pub dir: PathBuf,
     /// The binary.
@@ -58,13 +61,14 @@ pub struct Outcome {
     pub found: Vec<Found>,
 }
 
-struct Lane {
+pub(super) struct Lane {
     plan: Plan,
     clock: Clock,
-    dice: Dice,
+    pub(super) dice: Dice,
     exchange: Exchange,
+    pub(super) link: Option<Link>,
     place: Place,
-    figures: Figures,
+    pub(super) figures: Figures,
     life: u32,
     /// Orders that an earlier kill had left without an answer.
     unanswered: BTreeSet<String>,
@@ -75,27 +79,7 @@ struct Lane {
 /// # Errors
 /// The lane could not be set up: text for people.
 pub fn run(plan: Plan) -> Result<Outcome, String> {
-    let key = key(plan.lane);
-    std::fs::create_dir_all(&plan.dir).map_err(|error| error.to_string())?;
-    let exchange = Exchange::start(plan.seed, key, &plan.dir.join("requests"))?;
-    let (rest_url, ws_url, key, secret) = exchange.access();
-    let access = Access {
-        rest_url: &rest_url,
-        ws_url: &ws_url,
-        key,
-        secret,
-    };
-    let place = Place::make(plan.dir.clone(), plan.binary.clone(), &access)?;
-    let mut lane = Lane {
-        clock: Clock::start(),
-        dice: Dice::new(plan.seed),
-        exchange,
-        place,
-        figures: Figures::default(),
-        life: 0,
-        unanswered: BTreeSet::new(),
-        plan,
-    };
+    let mut lane = Lane::set_up(plan)?;
     let findings = lane.campaign();
     Ok(lane.end(findings))
 }
@@ -112,6 +96,32 @@ fn broken(error: String) -> Vec<Finding> {
 }
 
 impl Lane {
+    /// Starts the exchange and makes an installation that reaches it, by a link if the plan has one.
+    pub(super) fn set_up(plan: Plan) -> Result<Self, String> {
+        std::fs::create_dir_all(&plan.dir).map_err(|error| error.to_string())?;
+        let requests = plan.dir.join("requests");
+        let exchange = Exchange::start(plan.seed, key(plan.lane), &requests)?;
+        let link = match plan.is_linked {
+            true => Some(Link::start(exchange.addr(), plan.seed)?),
+            false => None,
+        };
+        let addr = link.as_ref().map_or(exchange.addr(), Link::addr);
+        let (key, secret) = exchange.key_pair();
+        let access = Access { addr, key, secret };
+        let place = Place::make(plan.dir.clone(), plan.binary.clone(), &access)?;
+        Ok(Self {
+            clock: Clock::start(),
+            dice: Dice::new(plan.seed),
+            exchange,
+            link,
+            place,
+            figures: Figures::default(),
+            life: 0,
+            unanswered: BTreeSet::new(),
+            plan,
+        })
+    }
+
     fn campaign(&mut self) -> Vec<Finding> {
         for _ in 0..self.plan.kills {
             if let Err(findings) = self.live_and_die() {
@@ -121,7 +131,7 @@ impl Lane {
         self.live_and_stop()
     }
 
-    fn end(mut self, findings: Vec<Finding>) -> Outcome {
+    pub(super) fn end(mut self, findings: Vec<Finding>) -> Outcome {
         self.figures.orders = self.exchange.accepted().len();
         self.figures.traded = self.exchange.traded().len();
         let kept = self.place.dir().to_owned();
@@ -177,7 +187,7 @@ impl Lane {
         Ok(())
     }
 
-    fn start(&mut self) -> Result<Bot, Vec<Finding>> {
+    pub(super) fn start(&mut self) -> Result<Bot, Vec<Finding>> {
         self.life += 1;
         Bot::start(&self.place, &self.clock, self.life).map_err(broken)
     }
@@ -218,7 +228,7 @@ impl Lane {
 
     /// Follows a start until its ledger equals the exchange and it knows every open order; returns how many orders it
     /// does not know the fate of.
-    fn recover(&mut self, bot: &mut Bot) -> Result<u64, Finding> {
+    pub(super) fn recover(&mut self, bot: &mut Bot) -> Result<u64, Finding> {
         while bot.ready_ms.is_none() {
             bot.look()?;
             if bot.age_ms() > READY_MS_MAX {
@@ -298,10 +308,18 @@ impl Lane {
     }
 
     fn last_life(&mut self) -> Result<Ending, Vec<Finding>> {
+        let bot = self.start()?;
+        self.come_right_and_stop(bot)
+    }
+
+    /// The exchange is healthy: the ledger becomes equal, every fate known, and TERM leaves nothing behind.
+    pub(super) fn come_right_and_stop(&mut self, mut bot: Bot) -> Result<Ending, Vec<Finding>> {
         let one = |finding| vec![finding];
-        let mut bot = self.start()?;
         self.recover(&mut bot).map_err(one)?;
         self.resolve(&mut bot).map_err(one)?;
+        if let Some(mode) = bot.picture().and_then(|picture| picture.mode()) {
+            *self.figures.ended_in.entry(mode).or_insert(0) += 1;
+        }
         self.note_times(&bot, Weather::Calm);
         let exit = bot.stop(STOP_MS_MAX);
         self.judge()?;
@@ -317,7 +335,7 @@ impl Lane {
 }
 
 /// Lets it live up to an age, and looks how far it comes.
-fn wait(bot: &mut Bot, age_ms: i64) -> Result<(), Finding> {
+pub(super) fn wait(bot: &mut Bot, age_ms: i64) -> Result<(), Finding> {
     while bot.age_ms() < age_ms {
         bot.look()?;
         thread::sleep(Duration::from_millis(1));

@@ -7,12 +7,14 @@
 mod bot;
 mod judge;
 mod lane;
+mod link;
 mod moment;
 mod past;
 mod place;
 mod report;
 mod venue;
 mod weather;
+pub mod wire;
 
 pub use report::Found;
 
@@ -67,6 +69,7 @@ pub struct Summary {
     in_flight_accepted: u32,
     kills_by_phase: BTreeMap<Phase, u32>,
     kills_by_weather: BTreeMap<Weather, u32>,
+    ended_in: BTreeMap<String, u32>,
     restart_to_up_ms: Times,
     restart_to_ready_ms: Times,
     restart_to_ready_calm_ms: Times,
@@ -130,6 +133,7 @@ fn plans(asked: &Asked, base: &Path, binary: &Path) -> Vec<Plan> {
             wipe_after: asked
                 .wipe
                 .then(|| share(lane).saturating_sub(WIPE_BEFORE_LAST)),
+            is_linked: false,
             dir: base.join(format!("lane-{lane}")),
             binary: binary.to_owned(),
         })
@@ -159,6 +163,7 @@ fn summary(asked: &Asked, figures: Figures, findings: Vec<Found>, took_ms: i64) 
         in_flight_accepted: figures.in_flight_accepted,
         kills_by_phase: figures.by_phase,
         kills_by_weather: figures.by_weather,
+        ended_in: figures.ended_in,
         restart_to_up_ms: Times::of(figures.up_ms),
         restart_to_ready_ms: Times::of(figures.ready_ms),
         restart_to_ready_calm_ms: Times::of(figures.ready_calm_ms),

@@ -4,6 +4,7 @@ use actors::clock::Clock;
 use engine::time::Timestamp;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -81,10 +82,8 @@ TRY_CASH_TARGET=300
 
 /// How to reach the exchange.
 pub struct Access<'a> {
-    /// REST base.
-    pub rest_url: &'a str,
-    /// Stream.
-    pub ws_url: &'a str,
+    /// Where REST and stream are.
+    pub addr: SocketAddr,
     /// Public key of the pair.
     pub key: &'a str,
     /// Its secret; an example of the exchange's documents, no secret of anybody.
@@ -196,9 +195,9 @@ impl Place {
 }
 
 fn environment(access: &Access<'_>) -> String {
-    let (rest, ws, day) = (access.rest_url, access.ws_url, yesterday());
+    let (addr, day) = (access.addr, yesterday());
     format!(
-        "{ENVIRONMENT}BTCTURK_SECRET_ROTATED_AT={day}\nBTCTURK_BASE_URL={rest}\nBTCTURK_WS_URL={ws}\n"
+        "{ENVIRONMENT}BTCTURK_SECRET_ROTATED_AT={day}\nBTCTURK_BASE_URL=http://{addr}\nBTCTURK_WS_URL=ws://{addr}/\n"
     )
 }
 

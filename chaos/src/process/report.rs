@@ -61,6 +61,8 @@ pub struct Figures {
     pub records: usize,
     /// Orders still unknown at the end.
     pub unknown_forever: u64,
+    /// Last lives by the mode in which they were stopped.
+    pub ended_in: BTreeMap<String, u32>,
     /// Milliseconds from the start to the status plane.
     pub up_ms: Vec<i64>,
     /// Milliseconds from the start to ready, any weather.
@@ -78,6 +80,9 @@ impl Figures {
         }
         for (weather, count) in other.by_weather {
             *self.by_weather.entry(weather).or_insert(0) += count;
+        }
+        for (mode, count) in other.ended_in {
+            *self.ended_in.entry(mode).or_insert(0) += count;
         }
         self.recoveries += other.recoveries;
         self.in_flight += other.in_flight;

@@ -92,10 +92,14 @@ impl Exchange {
         })
     }
 
-    /// Returns REST base, stream, key and secret.
-    pub fn access(&self) -> (String, String, &str, &'static str) {
-        let (rest, ws) = (self.server.rest_url(), self.server.ws_url());
-        (rest, ws, &self.key, EXAMPLE_SECRET)
+    /// Returns where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// Returns key and secret.
+    pub fn key_pair(&self) -> (&str, &'static str) {
+        (&self.key, EXAMPLE_SECRET)
     }
 
     /// Changes the weather at once.
