@@ -50,9 +50,12 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Returns the mode that is applied.
+    /// Returns the mode that is applied, and what asks for it.
     pub fn mode(&self) -> Option<String> {
-        self.page["mode"].as_str().map(str::to_owned)
+        let voices = self.page["contributions"].as_array()?.iter();
+        let codes: Vec<&str> = voices.filter_map(|voice| voice["code"].as_str()).collect();
+        let mode = self.page["mode"].as_str()?;
+        Some(format!("{mode} {}", codes.join(" ")).trim_end().to_owned())
     }
 }
 

@@ -214,16 +214,24 @@ impl Lane {
             self.resolve(bot)?;
             self.exchange.set(weather);
         }
+        if !self.trade(bot, orders)? {
+            return Ok(());
+        }
+        let until_ms = bot.age_ms() + behind_ms;
+        wait(bot, until_ms)
+    }
+
+    /// Waits until so many more orders were sent; returns whether they were in time.
+    pub(super) fn trade(&mut self, bot: &mut Bot, orders: usize) -> Result<bool, Finding> {
         let (before, started_ms) = (self.exchange.posted().len(), bot.age_ms());
         while self.exchange.posted().len() < before + orders {
             bot.look()?;
             if bot.age_ms() - started_ms > ORDER_MS_MAX {
-                return Ok(());
+                return Ok(false);
             }
             thread::sleep(Duration::from_millis(1));
         }
-        let until_ms = bot.age_ms() + behind_ms;
-        wait(bot, until_ms)
+        Ok(true)
     }
 
     /// Follows a start until its ledger equals the exchange and it knows every open order; returns how many orders it

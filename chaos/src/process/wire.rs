@@ -24,6 +24,8 @@ const LANES: u64 = 6;
 const TROUBLES: usize = 5;
 /// How long each lasts, milliseconds.
 const TROUBLE_MS: (i64, i64) = (800, 4_000);
+/// Orders before the first trouble.
+const ORDERS_BEFORE: usize = 2;
 /// How long the link is well before the first and after each, milliseconds.
 const WELL_MS: i64 = 700;
 
@@ -187,6 +189,7 @@ impl Lane {
         let one = |finding| vec![finding];
         let mut bot = self.start()?;
         self.recover(&mut bot).map_err(one)?;
+        self.trade(&mut bot, ORDERS_BEFORE).map_err(one)?;
         for trouble in troubles(&mut self.dice) {
             let lasts_ms = self.dice.between(TROUBLE_MS.0, TROUBLE_MS.1);
             for (trouble, ms) in [(Trouble::None, WELL_MS), (trouble, lasts_ms)] {
