@@ -33,7 +33,7 @@ const STOP_MS_MAX: i64 = 100_000;
 /// second, of what lists showed 200 ms late.
 const RESTING_MS: i64 = 2_000;
 /// Time between two looks at the status page.
-const PAGE: Duration = Duration::from_millis(50);
+pub(super) const PAGE: Duration = Duration::from_millis(50);
 
 /// What a lane does.
 pub struct Plan {

@@ -4,12 +4,14 @@
 //! again, a stop, and the judgement of the tier of kills. Real sockets and real time: a seed gives the same troubles,
 //! not the same schedule, so it says nothing about determinism.
 
+use super::bot::Bot;
 use super::judge::{Finding, Rule, at_end};
-use super::lane::{Lane, Outcome, Plan, wait};
+use super::lane::{Lane, Outcome, PAGE, Plan, wait};
 use super::link::{Link, Trouble};
 use super::report::{Figures, Found};
 use actors::clock::Clock;
 use engine::dice::Dice;
+use engine::mode::{Mode, ModeCode};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +26,9 @@ const LANES: u64 = 6;
 const TROUBLES: usize = 5;
 /// How long each lasts, milliseconds.
 const TROUBLE_MS: (i64, i64) = (800, 4_000);
+/// Longest time until it trades again on a link that is well, milliseconds: the longest back-off, and a full window of
+/// the connect budget.
+const COME_BACK_MS_MAX: i64 = 95_000;
 /// Orders before the first trouble.
 const ORDERS_BEFORE: usize = 2;
 /// How long the link is well before the first and after each, milliseconds.
@@ -199,9 +204,28 @@ impl Lane {
             }
         }
         self.meet(Trouble::None);
+        come_back(&mut bot).map_err(one)?;
         let ending = self.come_right_and_stop(bot)?;
         Ok(at_end(&ending))
     }
+}
+
+/// Waits until it trades again, or has said that a person must look first: a spoilt request gets an answer that no
+/// request of ours should get.
+fn come_back(bot: &mut Bot) -> Result<(), Finding> {
+    let (healed_ms, mut seen) = (bot.age_ms(), String::new());
+    while bot.age_ms() - healed_ms < COME_BACK_MS_MAX {
+        bot.look()?;
+        seen = bot
+            .picture()
+            .and_then(|picture| picture.mode())
+            .unwrap_or(seen);
+        if seen == Mode::Normal.as_str() || seen.contains(ModeCode::UnexpectedAnswer.as_str()) {
+            return Ok(());
+        }
+        thread::sleep(PAGE);
+    }
+    Err(Finding::new(Rule::NotReady, seen))
 }
 
 #[cfg(test)]
