@@ -27,8 +27,8 @@ use tokio::task::JoinSet;
 
 /// Time between two looks at the gate.
 const LOOK: Duration = Duration::from_millis(10);
-/// Time between two cancels: 8 a second.
-const SPACING: Duration = Duration::from_millis(125);
+/// Time between two cancels of the engine's own killer: 8 a second.
+pub const SPACING: Duration = Duration::from_millis(125);
 /// An order whose cancel was acknowledged is not asked again for this long, milliseconds.
 const AGAIN_MS: i64 = 5_000;
 /// A list counts as empty only this long behind the trip, milliseconds: a submit on the wire is accepted until its
@@ -45,6 +45,8 @@ pub struct Killer {
     pub ids: OpenIds,
     /// Whose orders are ours.
     pub tag: AccountTag,
+    /// Time between two cancels.
+    pub spacing: Duration,
     /// Time.
     pub clock: Clock,
     /// Signs of life.
@@ -167,7 +169,7 @@ impl Killer {
                 continue;
             }
             if !waiting.is_empty() {
-                tokio::time::sleep(SPACING).await;
+                tokio::time::sleep(self.spacing).await;
             }
             let reads = self.reads.clone();
             waiting.spawn(async move { (id, reads.delete_order(id, Urgency::Reserved).await) });

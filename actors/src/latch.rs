@@ -98,6 +98,11 @@ impl Latch {
         latch
     }
 
+    /// Returns the state directory; `None` where the latch is in memory only.
+    pub fn dir(&self) -> Option<&Path> {
+        self.inner.token.as_ref().map(Token::dir)
+    }
+
     /// Returns the trip that is latched.
     pub fn current(&self) -> Option<Kill> {
         self.state().kill.clone()

@@ -12,6 +12,7 @@ pub mod driver;
 pub mod exits;
 pub mod gate;
 pub mod guardian;
+pub mod heartbeat;
 pub mod journal;
 pub mod killer;
 pub mod latch;

@@ -10,7 +10,7 @@ use actors::driver::reads::{ReadLimits, ReadParts, Reads};
 use actors::driver::{Keys, tls};
 use actors::gate::{Flag, GateOwner};
 use actors::journal::Journal;
-use actors::killer::Killer;
+use actors::killer::{self, Killer};
 use actors::latch::keeper::{Keeper, OnRecord};
 use actors::latch::{LATCH_NAME, Latch};
 use actors::link::Link;
@@ -83,6 +83,7 @@ fn x_10_published_orders_go_first_and_then_whatever_the_list_shows_of_ours() {
         reads: reads(&simulator, &clock),
         ids,
         tag,
+        spacing: killer::SPACING,
         beats: Beats::new(clock.clone()),
         clock,
     };
@@ -156,6 +157,7 @@ fn a_hung_arbiter_and_a_hung_journal_end_in_a_latch_and_no_own_order_open() {
         Journal::start(store, fold, beats.clone(), on_event).expect("a thread");
     let keeper = Keeper {
         latch: latch.clone(),
+        tag,
         gate: gate.clone(),
         journal,
         beats: beats.clone(),
@@ -168,6 +170,7 @@ fn a_hung_arbiter_and_a_hung_journal_end_in_a_latch_and_no_own_order_open() {
         reads: reads(&simulator, &clock),
         ids: OpenIds::default(),
         tag,
+        spacing: killer::SPACING,
         clock,
         beats: beats.clone(),
     };

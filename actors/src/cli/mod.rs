@@ -4,6 +4,7 @@
 
 pub mod config_cmd;
 pub mod copy;
+pub mod deadman;
 pub mod demo;
 pub mod doctor;
 pub mod exit;
@@ -67,6 +68,8 @@ pub enum Command {
     SafeMode(safe_mode::SafeModeArgs),
     /// Trip the kill switch, ask for its reset, or show what is latched
     KillSwitch(kill_switch::KillSwitchArgs),
+    /// Watch the engine's heartbeat from outside, and cancel its orders when it has stopped
+    Deadman(deadman::DeadmanArgs),
     /// Show own orders, cancel one or all of them
     Orders(orders::OrdersArgs),
     /// Ask a running process whether it is well; without one, check configuration and exchange
@@ -328,6 +331,7 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
         Command::Status(args) => status_cmd::status(&args, signals),
         Command::SafeMode(args) => safe_mode::safe_mode(&args),
         Command::KillSwitch(args) => kill_switch::kill_switch(&args),
+        Command::Deadman(args) => deadman::deadman(&args, signals),
         Command::Orders(args) => orders::orders(&args, signals),
         Command::Health(args) => health::health(&args),
         Command::Doctor(args) => doctor::doctor(&args),
@@ -355,7 +359,7 @@ mod tests {
         let beside = |line: &str| commands_beside(line.split(' ').map(OsString::from));
         assert!(
             beside("btcbot frob")
-                .starts_with("demo, run, status, safe-mode, kill-switch, orders, ")
+                .starts_with("demo, run, status, safe-mode, kill-switch, deadman, ")
         );
         assert_eq!(beside("btcbot config frob"), "check, show");
     }

@@ -206,7 +206,7 @@ fn judge(loaded: &Loaded, now: Timestamp) -> (Option<Armed>, Assessment) {
     (arming::arm(loaded, now).ok(), assessment)
 }
 
-fn install_logging(
+pub(crate) fn install_logging(
     clock: &Clock,
     filter: &Filter,
     run_id: &str,

@@ -6,9 +6,11 @@
 use super::Latch;
 use crate::beats::{Beat, Beats};
 use crate::gate::{Flag, Gate};
+use crate::heartbeat;
 use crate::journal::Journal;
 use crate::link::{Link, Sent};
 use crate::observer::{Eyes, Observed};
+use engine::ids::AccountTag;
 use engine::kill::{Kill, KillId};
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::RiskIn;
@@ -23,10 +25,17 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Looks at the causes to one at the file: every 250 ms.
 const LOOKS_PER_FILE: u32 = 25;
 
+/// Looks at the causes to one heartbeat: every second.
+const LOOKS_PER_HEARTBEAT: u32 = 100;
+/// A thread whose beat is older than this does not move, and so the heart does not beat, milliseconds.
+const LATE_MS: i64 = 1_000;
+
 /// What the keeper works with.
 pub struct Keeper {
     /// The latch.
     pub latch: Latch,
+    /// Whose orders are ours, for whoever reads the heartbeat.
+    pub tag: AccountTag,
     /// Where causes are left.
     pub gate: Gate,
     /// Durable records.
@@ -80,8 +89,11 @@ impl Keeper {
         while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
             self.beats.beat(Beat::Keeper);
             self.look();
-            looks = (looks + 1) % LOOKS_PER_FILE;
-            if looks == 0
+            looks = (looks + 1) % LOOKS_PER_HEARTBEAT;
+            if looks == 0 {
+                self.heartbeat();
+            }
+            if looks % LOOKS_PER_FILE == 0
                 && let Some(kill) = self.latch.compare()
             {
                 self.announce(kill);
@@ -89,6 +101,18 @@ impl Keeper {
         }
         self.look();
         self.beats.rest(Beat::Keeper);
+    }
+
+    /// The sign of life for other processes, while every thread gives its own.
+    fn heartbeat(&self) {
+        let now = self.beats.clock().now();
+        let is_well = self.beats.ages(now).iter().all(|(_, age)| *age <= LATE_MS);
+        if let Some(dir) = self.latch.dir()
+            && is_well
+            && let Err(error) = heartbeat::write(dir, self.tag, now)
+        {
+            tracing::error!(event = "heartbeat_failed", error = %error);
+        }
     }
 
     /// Writes down what was left since the last look.

@@ -38,6 +38,11 @@ impl Token {
         }
     }
 
+    /// Returns the directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Returns where the token lies.
     pub fn path(&self) -> &Path {
         &self.path

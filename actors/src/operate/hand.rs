@@ -4,7 +4,7 @@ use super::Parts;
 use crate::beats::Beat;
 use crate::control::Control;
 use crate::control::desk::Desk;
-use crate::killer::{Killer, KillerThread};
+use crate::killer::{self, Killer, KillerThread};
 use crate::latch::keeper::{Keeper, KeeperThread, OnRecord};
 use crate::operator::Operator;
 use crate::signals::Signals;
@@ -86,6 +86,7 @@ impl Parts {
             reads: reads.expect("the same settings have made a client before"),
             ids: self.own_orders.ids.clone(),
             tag: self.tag,
+            spacing: killer::SPACING,
             clock: self.clock.clone(),
             beats: self.beats.clone(),
         };
@@ -95,6 +96,7 @@ impl Parts {
     fn keeper(&self, running: &Running, on_record: &OnRecord) -> Result<KeeperThread, StoreError> {
         let keeper = Keeper {
             latch: self.latch.clone(),
+            tag: self.tag,
             gate: self.owner.gate(),
             journal: running.journal.clone(),
             beats: self.beats.clone(),
