@@ -6,17 +6,20 @@ use crate::clock::Clock;
 use crate::driver::endpoint::EndpointError;
 use crate::driver::reads::Reads;
 use crate::driver::submit::{PortParts, SubmitPort, Submitted};
+use crate::driver::toll::Toll;
 use crate::gate::Gate;
 use crate::link::{Link, Sent};
+use crate::metrics::{Breaker, Metrics};
 use crate::observer::{Eyes, Observed};
 use crate::risk_gate::shut;
 use crate::venue::VenueIn;
+use btcturk::rest::quota::Group;
 use config::arming::Armed;
 use engine::answer::{NotSent, SubmitOutcome};
 use engine::approved::Approved;
 use engine::ids::{ClientId, OrderId};
 use engine::intent::NewOrder;
-use engine::msg::RouterIn;
+use engine::msg::{RiskIn, RouterIn};
 use engine::pacing::Urgency;
 use engine::time::Timestamp;
 
@@ -46,6 +49,12 @@ pub struct Way {
     pub client: Reads,
     /// Where answers go.
     pub router: Link<RouterIn>,
+    /// The gate core: it must not approve what the exchange holds back.
+    pub risk: Link<RiskIn>,
+    /// Where costs are told.
+    pub toll: Toll,
+    /// Breakers.
+    pub metrics: Metrics,
     /// The gate: an answer that cannot be handed on shuts it.
     pub gate: Gate,
     /// Time.
@@ -62,6 +71,34 @@ impl Way {
     }
 }
 
+impl Way {
+    /// What a submit's answer costs, and how long the next one is held.
+    fn pay(&self, status: Option<u16>, hold_ms: Option<i64>) {
+        let now = self.clock.now();
+        match (status, hold_ms) {
+            (_, Some(hold_ms)) => {
+                let until = now.plus_ms(hold_ms);
+                self.toll.throttled(Group::OrderInsert);
+                self.metrics.breaker_open(Breaker::Submit, SUBMIT, until);
+                // The port holds them too: one that is approved meanwhile is not sent.
+                if self.risk.send(RiskIn::SubmitsHeld(until)) != Sent::Delivered {
+                    self.eyes
+                        .see(Observed::LinkTrouble("exchange_to_risk", "hold dropped"));
+                }
+            }
+            (Some(401), None) => self.toll.refused(),
+            (Some(_), None) => {
+                self.toll.accepted();
+                self.metrics.breaker_closed(Breaker::Submit, SUBMIT, now);
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// The group of submits, as its breaker is shown.
+const SUBMIT: &str = Group::OrderInsert.as_str();
+
 impl LiveExits {
     /// Opens the submit port on the current arbiter; the proof that this process may submit is spent on it.
     ///
@@ -76,8 +113,10 @@ impl LiveExits {
                     outcome,
                     took_ms,
                     status,
+                    retry_after_ms,
                     ..
                 } = submitted;
+                way.pay(status, retry_after_ms);
                 way.eyes
                     .see(Observed::SubmitAnswered(client_id, took_ms, status));
                 way.answer(RouterIn::Outcome(client_id, outcome));
@@ -186,5 +225,86 @@ impl Exits for SimulatedExits {
 
     fn read_row(&self, id: ClientId, order_id: OrderId) {
         self.hand_over(VenueIn::ReadRow(id, order_id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::version::BUILD;
+    use crate::gate::GateOwner;
+    use crate::link::Tell;
+    use actix::{Actor, Context, Handler};
+    use engine::budget::Spending;
+    use engine::supervisor::SupervisorIn;
+    use tokio::sync::mpsc;
+
+    const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
+
+    /// Writes down what it is told.
+    struct Ear<T: Send + 'static>(mpsc::UnboundedSender<T>);
+
+    impl<T: Send + Unpin + 'static> Actor for Ear<T> {
+        type Context = Context<Self>;
+    }
+
+    impl<T: Send + Unpin + 'static> Handler<Tell<T>> for Ear<T> {
+        type Result = ();
+
+        fn handle(&mut self, message: Tell<T>, _ctx: &mut Context<Self>) {
+            self.0.send(message.0).expect("the test listens");
+        }
+    }
+
+    fn ear<T: Send + Unpin + 'static>(link: &Link<T>) -> mpsc::UnboundedReceiver<T> {
+        let (send, heard) = mpsc::unbounded_channel();
+        link.publish(Ear(send).start().recipient());
+        heard
+    }
+
+    #[actix_rt::test]
+    async fn open_breaker_reaches_risk_and_metrics() {
+        let (risk, supervisor) = (Link::default(), Link::default());
+        let (mut told_risk, mut told_supervisor) = (ear(&risk), ear(&supervisor));
+        let clock = Clock::manual(START);
+        let metrics = Metrics::new(BUILD, &[], START);
+        let toll = Toll::new(supervisor);
+        let way = Way {
+            client: crate::driver::reads::tests::nowhere(&clock, &metrics, &toll),
+            router: Link::default(),
+            risk,
+            toll,
+            metrics: metrics.clone(),
+            gate: GateOwner::new().gate(),
+            clock: clock.clone(),
+            eyes: Eyes::default(),
+        };
+        let shown = |clock: &Clock| {
+            let text = metrics.render(clock.now());
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix("circuit_breaker_state{breaker=\"submit\"} "));
+            line.map(str::to_owned)
+        };
+        way.pay(Some(429), Some(2_000));
+        let until = START.plus_ms(2_000);
+        assert_eq!(told_risk.recv().await, Some(RiskIn::SubmitsHeld(until)));
+        let spent = SupervisorIn::Spent(Spending::Throttled);
+        assert_eq!(told_supervisor.recv().await, Some(spent));
+        assert_eq!(shown(&clock).as_deref(), Some("2"));
+        clock.advance_ms(2_000);
+        assert_eq!(shown(&clock).as_deref(), Some("1"), "one probe");
+        way.pay(Some(200), None);
+        assert_eq!(shown(&clock).as_deref(), Some("0"));
+        // Refusals count in a row.
+        for count in 1..=2 {
+            way.pay(Some(401), None);
+            let refused = SupervisorIn::CredentialsRefused(count);
+            assert_eq!(told_supervisor.recv().await, Some(refused));
+        }
+        way.pay(Some(200), None);
+        way.pay(Some(401), None);
+        let refused = SupervisorIn::CredentialsRefused(1);
+        assert_eq!(told_supervisor.recv().await, Some(refused));
     }
 }

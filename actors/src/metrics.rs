@@ -16,6 +16,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Buckets of latencies in milliseconds.
@@ -182,7 +183,7 @@ catalogue! {
 }
 
 /// A group of requests that a breaker holds back together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Breaker {
     /// Order POSTs.
     Submit,
@@ -195,8 +196,8 @@ pub enum Breaker {
 }
 
 /// A breaker in electrical words: open holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerState {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum BreakerState {
     /// Requests flow.
     Closed,
     /// One probe.
@@ -310,6 +311,8 @@ struct Rates {
     retries: Rate,
     stale: Rate,
     reconciled_at: Option<Timestamp>,
+    /// Until when each group of requests is held; behind that it is half open until a success.
+    breakers: BTreeMap<(Breaker, &'static str), Timestamp>,
 }
 
 /// The process's metrics. Cheap to clone.
@@ -434,6 +437,11 @@ impl Metrics {
         self.set(REST_429_RATE, rates.too_many.per_minute(now));
         self.set(REST_RETRY_RATE, rates.retries.per_minute(now));
         self.set(STALE_RATE, rates.stale.per_minute(now));
+        for breaker in Breaker::ALL {
+            let state = breaker_state(&rates.breakers, breaker, now);
+            let labels = of(BREAKER_STATE, breaker.as_str());
+            self.gauge(BREAKER_STATE, labels).set(state.figure());
+        }
         let lag_ms = now.ms_since(rates.reconciled_at.unwrap_or(self.started));
         self.set(RECONCILE_LAG, float(lag_ms.max(0)));
         if let Some(usage) = process::usage() {
@@ -446,10 +454,27 @@ impl Metrics {
     }
 }
 
+/// The worst of a breaker's groups.
+fn breaker_state(
+    breakers: &BTreeMap<(Breaker, &'static str), Timestamp>,
+    breaker: Breaker,
+    now: Timestamp,
+) -> BreakerState {
+    let groups = breakers.iter().filter(|((which, _), _)| *which == breaker);
+    let states = groups.map(|(_, until)| {
+        if now < *until {
+            BreakerState::Open
+        } else {
+            BreakerState::HalfOpen
+        }
+    });
+    states.max().unwrap_or(BreakerState::Closed)
+}
+
 const METADATA: Metadata<'static> = Metadata::new("btcbot", Level::INFO, None);
 
 /// The codes that are counted from the start; a policy code is counted from its first use.
-const DENY_CODES: [DenyCode; 38] = [
+const DENY_CODES: [DenyCode; 39] = [
     DenyCode::MalformedIntent,
     DenyCode::MissingLimitPrice,
     DenyCode::IntentExpired,
@@ -476,6 +501,7 @@ const DENY_CODES: [DenyCode; 38] = [
     DenyCode::MaxOpenOrdersPerSymbol,
     DenyCode::MaxOpenOrders,
     DenyCode::Cooldown,
+    DenyCode::BreakerOpen,
     DenyCode::OrderRate,
     DenyCode::SpotSellRequiresInventory,
     DenyCode::MaxOrderNotional,

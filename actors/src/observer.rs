@@ -5,7 +5,7 @@
 use crate::clock::Clock;
 use crate::link::{Link, Sent, Tell};
 use crate::logging;
-use crate::metrics::{Breaker, BreakerState, Metrics, OrderMark, Stage};
+use crate::metrics::{Metrics, OrderMark, Stage};
 use crate::ops::Pictures;
 use crate::status::Status;
 use actix::{Actor, AsyncContext, Context, Handler};
@@ -234,14 +234,6 @@ impl Observer {
             }
             Observed::Router(note) => router(&mut status, now, *note),
             Observed::SubmitAnswered(id, took_ms, http) => {
-                if let Some(http) = http {
-                    let state = if *http == 429 {
-                        BreakerState::Open
-                    } else {
-                        BreakerState::Closed
-                    };
-                    metrics.breaker(Breaker::Submit, state);
-                }
                 counts.submitted += 1;
                 if *http == Some(429) {
                     metrics.rest_attempt(crate::metrics::RestMark::RateLimited, now);

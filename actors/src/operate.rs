@@ -14,6 +14,7 @@ use crate::driver::line::LineLimits;
 use crate::driver::reads::Reads;
 use crate::driver::stream::StreamParts;
 use crate::driver::submit::PortParts;
+use crate::driver::toll::Toll;
 use crate::driver::{Keys, tls};
 use crate::exits::{LiveExits, SimulatedExits, Way};
 use crate::gate::GateOwner;
@@ -219,6 +220,7 @@ struct Parts {
     latch: Latch,
     beats: Beats,
     links: Links,
+    toll: Toll,
     eyes: Eyes,
     status: SharedStatus,
     own_orders: OwnOrders,
@@ -239,7 +241,10 @@ struct Parts {
 impl Parts {
     fn of(setup: &Setup) -> Self {
         let stamps = StampSource::new(setup.clock.clone());
+        let links = Links::default();
+        let toll = Toll::new(links.supervisor.clone());
         let around = Around {
+            toll: toll.clone(),
             settings: &setup.settings,
             clock: &setup.clock,
             metrics: &setup.figures.metrics,
@@ -248,13 +253,19 @@ impl Parts {
         };
         let reads = client(&around, setup.keys.clone(), stamps.clone());
         let candidate = Keys::none();
+        // A key pair on trial may be refused without a word.
+        let around = Around {
+            toll: Toll::default(),
+            ..around
+        };
         Self {
             clock: setup.clock.clone(),
             settings: Arc::clone(&setup.settings),
             owner: Arc::clone(&setup.owner),
             latch: setup.latch.clone(),
             beats: Beats::new(setup.clock.clone()),
-            links: Links::default(),
+            links,
+            toll,
             eyes: Eyes::default(),
             status: Arc::clone(&setup.status),
             own_orders: OwnOrders::default(),
@@ -338,6 +349,9 @@ impl Parts {
         let way = Way {
             client: self.reads.clone(),
             router: self.links.router.clone(),
+            risk: self.links.risk.clone(),
+            toll: self.toll.clone(),
+            metrics: self.metrics.clone(),
             gate: self.owner.gate(),
             clock: self.clock.clone(),
             eyes: self.eyes.clone(),

@@ -255,6 +255,8 @@ pub enum RiskIn {
     },
     /// Rules of one pair.
     Rules(Instrument),
+    /// The exchange wants no orders before then: it has answered one with 429.
+    SubmitsHeld(Timestamp),
     /// Somebody asks for a mode.
     Raise(ModeCode, Scope, Mode),
     /// Somebody no longer asks for a mode.

@@ -9,11 +9,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub mod endpoint;
 pub mod gated;
 pub mod line;
+mod pacing;
 pub mod quotas;
 pub mod reads;
 pub mod stream;
 pub mod submit;
 pub mod tls;
+pub mod toll;
 
 /// The key pair in use, shared by everything that signs; replaced whole when secrets rotate.
 #[derive(Clone, Debug, Default)]

@@ -35,6 +35,7 @@ fn window(group: Group, quota: Quota) -> Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use engine::dice::Dice;
     use engine::pacing::Urgency;
     use engine::time::Timestamp;
 
@@ -56,6 +57,44 @@ mod tests {
             .map(|s| taken(&mut limits, Urgency::Ordinary, s * 1_000))
             .sum();
         assert_eq!(minute + 8, 240);
+    }
+
+    /// A day of callers that ask for all there is, at drawn moments. No stretch of a documented length ever holds more
+    /// than its count, which is stricter than windows that start with their first request.
+    #[test]
+    fn no_documented_quota_is_ever_exceeded() {
+        const DAY_MS: i64 = 86_400_000;
+        let groups = [
+            Group::OrderInsert,
+            Group::OrderCancel,
+            Group::OrderGet,
+            Group::OrderLists,
+            Group::Balances,
+            Group::OwnTrades,
+            Group::Transfers,
+            Group::UserTrades,
+            Group::Ticker,
+            Group::OrderBook,
+            Group::Ohlcs,
+            Group::Graph,
+            Group::Public,
+        ];
+        for (seed, group) in (0..).zip(groups) {
+            let (mut limits, mut dice) = (limits(group), Dice::new(seed));
+            let (mut now_ms, mut given) = (0, Vec::new());
+            while now_ms < DAY_MS {
+                for _ in 0..taken(&mut limits, Urgency::Reserved, now_ms) {
+                    given.push(now_ms);
+                }
+                now_ms += dice.between(1, 4_000);
+            }
+            assert!(given.len() > 1_000, "{}: it gives permits", group.as_str());
+            for one in quota(group) {
+                let count = one.count as usize;
+                let is_kept = |span: &[i64]| span[count] - span[0] >= one.window_ms;
+                assert!(given.windows(count + 1).all(is_kept), "{}", group.as_str());
+            }
+        }
     }
 
     #[test]

@@ -6,24 +6,24 @@
 use crate::clock::{Clock, Offset, StampSource};
 use crate::driver::Keys;
 use crate::driver::endpoint::Endpoint;
-use crate::driver::quotas;
-use crate::metrics::{Breaker, BreakerState, Metrics, RestMark};
+use crate::driver::pacing::{Pacing, shown_as};
+use crate::driver::toll::Toll;
+use crate::metrics::{Metrics, RestMark};
 use btcturk::classify;
 use btcturk::rest::quota::Group;
 use btcturk::rest::request::{self, Method, Request};
 use btcturk::rest::{ReadError, Reply, Rows, account, public};
 use btcturk::retry_after::retry_after_ms;
 use engine::answer::{BalanceRow, CancelReply, OrderRow, OwnTrade, Rail, Transfer};
-use engine::dice::Dice;
 use engine::ids::{OrderId, Symbol};
 use engine::instrument::RuleFacts;
 use engine::market::Ticker;
 use engine::msg::{ReadReply, ReadRequest};
-use engine::pacing::{Limits, Urgency, Window};
+use engine::pacing::Urgency;
 use engine::time::Timestamp;
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use rustls::ClientConfig;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -109,6 +109,8 @@ pub struct ReadParts {
     pub clock: Clock,
     /// Where attempts are counted.
     pub metrics: Metrics,
+    /// Where costs are told.
+    pub toll: Toll,
     /// Time limits and spacing.
     pub limits: ReadLimits,
     /// Seed of the jitter.
@@ -130,14 +132,9 @@ struct Shared {
     stamps: StampSource,
     clock: Clock,
     metrics: Metrics,
+    toll: Toll,
     limits: ReadLimits,
     pacing: Arc<Mutex<Pacing>>,
-}
-
-struct Pacing {
-    overall: Window,
-    groups: BTreeMap<Group, Limits>,
-    dice: Dice,
 }
 
 /// An answer as it came.
@@ -164,11 +161,7 @@ impl Reads {
     /// If the TLS configuration is refused.
     pub fn new(parts: ReadParts) -> reqwest::Result<Self> {
         let http = http(&parts.endpoint, &parts.tls, &parts.limits)?;
-        let pacing = Pacing {
-            overall: Window::new(1_000, parts.limits.requests_per_second.max(1)),
-            groups: BTreeMap::new(),
-            dice: Dice::new(parts.seed),
-        };
+        let pacing = Pacing::new(parts.limits.requests_per_second, parts.seed);
         let shared = Shared {
             http,
             tls: parts.tls,
@@ -177,6 +170,7 @@ impl Reads {
             stamps: parts.stamps,
             clock: parts.clock,
             metrics: parts.metrics,
+            toll: parts.toll,
             limits: parts.limits,
             pacing: Arc::new(Mutex::new(pacing)),
             endpoint: parts.endpoint,
@@ -202,6 +196,7 @@ impl Reads {
             stamps: from.stamps.clone(),
             clock: from.clock.clone(),
             metrics: from.metrics.clone(),
+            toll: from.toll.clone(),
             limits: from.limits,
             pacing: Arc::clone(&from.pacing),
         };
@@ -367,26 +362,25 @@ impl Reads {
             return CancelReply::RateLimited(until.ms_since(now).max(1));
         }
         let Ok(raw) = self.send(&request::cancel(id)).await else {
-            self.count(Breaker::Cancel, RestMark::Transport);
+            self.ended(Group::OrderCancel, RestMark::Transport);
             return CancelReply::Failed;
         };
         let reply = classify::cancel_reply(raw.status, raw.retry_after_ms, &raw.body);
         match reply {
             CancelReply::RateLimited(asked_ms) => {
                 let wait_ms = asked_ms.min(CANCEL_HOLD_MS_MAX);
-                self.hold(Group::OrderCancel, wait_ms);
-                self.count(Breaker::Cancel, RestMark::RateLimited);
+                self.throttled(Group::OrderCancel, wait_ms);
                 CancelReply::RateLimited(wait_ms)
             }
             CancelReply::Acknowledged => {
-                self.count(Breaker::Cancel, RestMark::Ok);
+                self.ended(Group::OrderCancel, RestMark::Ok);
                 reply
             }
             CancelReply::LookUp
             | CancelReply::Blocked
             | CancelReply::Unauthorized
             | CancelReply::Failed => {
-                self.count(Breaker::Cancel, RestMark::Refused);
+                self.ended(Group::OrderCancel, RestMark::Refused);
                 reply
             }
         }
@@ -398,13 +392,19 @@ impl Reads {
         request: &Request,
         decode: fn(&Reply<'_>) -> Result<T, ReadError>,
     ) -> Result<T, ReadFailure> {
-        let mut repeats = 0;
+        let (mut repeats, mut is_resynced) = (0, false);
         loop {
             self.permit(request.group, Urgency::Ordinary).await?;
             let failure = match self.attempt(request, decode).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
+            if failure == ReadFailure::Answer(ReadError::Unauthorized) && !is_resynced {
+                // A stamp that is off is the one cause that can be mended here, and a read may be repeated.
+                is_resynced = true;
+                self.resync().await;
+                continue;
+            }
             if repeats >= self.shared.limits.retries_max || !may_pass(&failure) {
                 return Err(failure);
             }
@@ -424,10 +424,15 @@ impl Reads {
             Ok(raw) => decode(&raw.reply()).map_err(ReadFailure::Answer),
             Err(failure) => Err(failure),
         };
-        if let Err(ReadFailure::Answer(ReadError::RateLimited { retry_after_ms })) = &result {
-            self.hold(request.group, *retry_after_ms);
+        match &result {
+            Err(ReadFailure::Answer(ReadError::RateLimited { retry_after_ms })) => {
+                self.throttled(request.group, *retry_after_ms);
+            }
+            other => self.ended(request.group, mark_of(other.as_ref().err())),
         }
-        self.count(breaker_of(request), mark_of(result.as_ref().err()));
+        if request.is_private() {
+            self.judge_credentials(result.as_ref().err());
+        }
         result
     }
 
@@ -449,35 +454,20 @@ impl Reads {
     }
 
     fn take(&self, group: Group, urgency: Urgency, now: Timestamp) -> Result<(), Timestamp> {
-        let mut pacing = self.pacing();
-        let Pacing {
-            overall, groups, ..
-        } = &mut *pacing;
-        let limits = groups.entry(group).or_insert_with(|| quotas::limits(group));
-        if group == Group::OrderCancel {
-            return limits.try_take(now, urgency);
-        }
-        if overall.free(now, Urgency::Ordinary) == 0 {
-            return overall.try_take(now);
-        }
-        limits.try_take(now, urgency)?;
-        overall.try_take(now)
+        self.pacing().take(group, urgency, now)
     }
 
-    fn hold(&self, group: Group, wait_ms: i64) {
-        let until = self.shared.clock.now().plus_ms(wait_ms);
-        let mut pacing = self.pacing();
-        let limits = pacing.groups.entry(group);
-        limits.or_insert_with(|| quotas::limits(group)).hold(until);
+    /// Measures the exchange's clock at once; without an answer the old offset stays.
+    async fn resync(&self) {
+        if let Ok(offset) = self.clock_offset().await {
+            self.shared.clock.set_offset(offset);
+        }
     }
 
-    /// Full jitter below a ceiling that doubles.
     fn delay(&self, repeats: u32) -> Duration {
         let limits = &self.shared.limits;
-        let doubled = limits.delay_ms_base.saturating_mul(1 << repeats.min(16));
-        let ceiling = doubled.min(limits.delay_ms_max).max(1);
-        let ms = self.pacing().dice.between(0, ceiling);
-        Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+        let (base_ms, max_ms) = (limits.delay_ms_base, limits.delay_ms_max);
+        self.pacing().delay(repeats, base_ms, max_ms)
     }
 
     async fn send(&self, request: &Request) -> Result<Raw, ReadFailure> {
@@ -524,17 +514,38 @@ impl Reads {
         Ok(headers)
     }
 
-    /// Counts an attempt. A 429 opens the group's breaker (it is held until the exchange's wait is over), a success closes it.
-    fn count(&self, breaker: Breaker, mark: RestMark) {
-        let now = self.shared.clock.now();
-        self.shared.metrics.rest_attempt(mark, now);
-        match mark {
-            RestMark::RateLimited => self.shared.metrics.breaker(breaker, BreakerState::Open),
-            RestMark::Ok => self.shared.metrics.breaker(breaker, BreakerState::Closed),
-            RestMark::Refused
-            | RestMark::ServerError
-            | RestMark::Transport
-            | RestMark::Unreadable => {}
+    /// A 429: the group is held for as long as the exchange says, and the attempt is paid for.
+    fn throttled(&self, group: Group, wait_ms: i64) {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        self.pacing().throttled(group, now, wait_ms);
+        shared.toll.throttled(group);
+        shared.metrics.rest_attempt(RestMark::RateLimited, now);
+        let (breaker, until) = (shown_as(group), now.plus_ms(wait_ms));
+        shared.metrics.breaker_open(breaker, group.as_str(), until);
+    }
+
+    /// Counts any other end of an attempt; a success closes the group's breaker once its hold is over.
+    fn ended(&self, group: Group, mark: RestMark) {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        shared.metrics.rest_attempt(mark, now);
+        if mark == RestMark::Ok {
+            self.pacing().succeeded(group, now);
+            shared
+                .metrics
+                .breaker_closed(shown_as(group), group.as_str(), now);
+        } else {
+            self.pacing().failed(group);
+        }
+    }
+
+    /// Refused credentials count while nothing that was signed is accepted in between.
+    fn judge_credentials(&self, failure: Option<&ReadFailure>) {
+        match failure {
+            Some(ReadFailure::Answer(ReadError::Unauthorized)) => self.shared.toll.refused(),
+            None => self.shared.toll.accepted(),
+            Some(_) => {}
         }
     }
 
@@ -577,14 +588,6 @@ const fn may_pass(failure: &ReadFailure) -> bool {
     }
 }
 
-fn breaker_of(request: &Request) -> Breaker {
-    if request.is_private() {
-        Breaker::Account
-    } else {
-        Breaker::MarketData
-    }
-}
-
 const fn mark_of(failure: Option<&ReadFailure>) -> RestMark {
     match failure {
         None => RestMark::Ok,
@@ -607,4 +610,4 @@ const fn mark_of(failure: Option<&ReadFailure>) -> RestMark {
 
 #[cfg(test)]
 #[path = "reads_tests.rs"]
-mod tests;
+pub(crate) mod tests;

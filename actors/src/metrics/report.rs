@@ -4,7 +4,9 @@ use super::*;
 use engine::answer::CancelReply;
 
 impl Breaker {
-    const fn as_str(self) -> &'static str {
+    pub(super) const ALL: [Self; 4] = [Self::Submit, Self::Cancel, Self::Account, Self::MarketData];
+
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Submit => "submit",
             Self::Cancel => "cancel",
@@ -15,7 +17,7 @@ impl Breaker {
 }
 
 impl BreakerState {
-    const fn figure(self) -> f64 {
+    pub(super) const fn figure(self) -> f64 {
         match self {
             Self::Closed => 0.0,
             Self::HalfOpen => 1.0,
@@ -187,10 +189,23 @@ impl Metrics {
         self.histogram(CANCEL_LATENCY).record(float(took_ms));
     }
 
-    /// A breaker changed.
-    pub fn breaker(&self, breaker: Breaker, state: BreakerState) {
-        let labels = of(BREAKER_STATE, breaker.as_str());
-        self.gauge(BREAKER_STATE, labels).set(state.figure());
+    /// A group of requests is held until then.
+    pub fn breaker_open(&self, breaker: Breaker, group: &'static str, until: Timestamp) {
+        let mut rates = self.rates();
+        let held = rates.breakers.entry((breaker, group)).or_insert(until);
+        *held = until.max(*held);
+    }
+
+    /// A request of a group succeeded: its breaker closes, unless the request had left before the hold.
+    pub fn breaker_closed(&self, breaker: Breaker, group: &'static str, now: Timestamp) {
+        let mut rates = self.rates();
+        if rates
+            .breakers
+            .get(&(breaker, group))
+            .is_some_and(|until| *until <= now)
+        {
+            rates.breakers.remove(&(breaker, group));
+        }
     }
 
     /// A cause stands here on the ladder.

@@ -82,7 +82,7 @@ fn gauges_are_set_not_added() {
     for _ in 0..2 {
         metrics.mode(Mode::ObserveOnly);
         metrics.orders_now(3, 1);
-        metrics.breaker(Breaker::Cancel, BreakerState::Open);
+        metrics.breaker_open(Breaker::Cancel, "order_cancel", START_AT.plus_ms(1));
         metrics.money(
             Some(Amount::parse("1234.5").expect("money")),
             None,

@@ -3,6 +3,7 @@
 use crate::clock::{Clock, StampSource};
 use crate::driver::endpoint::Endpoint;
 use crate::driver::reads::{ReadLimits, ReadParts, Reads};
+use crate::driver::toll::Toll;
 use crate::driver::{Keys, tls};
 use crate::metrics::Metrics;
 use config::settings::Settings;
@@ -18,6 +19,8 @@ pub struct Around<'a> {
     pub metrics: &'a Metrics,
     /// Requests a second over all groups of reads.
     pub requests_per_second: usize,
+    /// Where costs are told.
+    pub toll: Toll,
     /// Seed of the jitter.
     pub seed: u64,
 }
@@ -33,6 +36,7 @@ pub fn client(around: &Around<'_>, keys: Keys, stamps: StampSource) -> Reads {
         stamps,
         clock: around.clock.clone(),
         metrics: around.metrics.clone(),
+        toll: around.toll.clone(),
         limits: ReadLimits {
             connect: millis(rest.connect_timeout_ms),
             read: millis(rest.timeout_ms),

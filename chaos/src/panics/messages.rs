@@ -99,6 +99,7 @@ messages! { RiskGate hears RiskIn:
     Clear => |_| Some(Self::Clear(ModeCode::ClockSkew, Scope::Global));
     LiftKills => |_| Some(Self::LiftKills);
     Confirm => |_| Some(Self::Confirm(0));
+    SubmitsHeld => |of| Some(Self::SubmitsHeld(of.now));
     Resend => |_| Some(Self::Resend);
     Limits => |of| Some(Self::Limits(Box::new(of.limits.clone())));
 }

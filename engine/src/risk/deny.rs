@@ -63,6 +63,8 @@ pub enum DenyCode {
     MaxOpenOrders,
     /// 16: too soon after the last entry.
     Cooldown,
+    /// 18: the exchange has answered a submit with 429, and its wait is not over.
+    BreakerOpen,
     /// 18: too many orders in a minute.
     OrderRate,
     /// 19: the coins are not there, or not free.
@@ -121,6 +123,7 @@ impl DenyCode {
             Self::MaxOpenOrdersPerSymbol => "risk_block:max_open_orders_per_symbol",
             Self::MaxOpenOrders => "risk_block:max_open_orders",
             Self::Cooldown => "risk_block:cooldown",
+            Self::BreakerOpen => "risk_block:breaker_open",
             Self::OrderRate => "risk_block:order_rate",
             Self::SpotSellRequiresInventory => "risk_block:spot_sell_requires_inventory",
             Self::MaxOrderNotional => "risk_block:max_order_notional_try",

@@ -62,6 +62,8 @@ pub struct RiskGate {
     board: ModeBoard,
     /// When the position of a base was last closed.
     closed_at: BTreeMap<Asset, Timestamp>,
+    /// Until when the exchange wants no orders.
+    held_until: Option<Timestamp>,
     is_reconciled: bool,
     /// When the last clean pass ended; `None` before the first, and while its age is held against us.
     clean_at: Option<Timestamp>,
@@ -100,6 +102,7 @@ impl RiskGate {
             loss: LossWatch::default(),
             board,
             closed_at: BTreeMap::new(),
+            held_until: None,
             is_reconciled: false,
             clean_at: None,
             foreign: Vec::new(),
@@ -415,6 +418,7 @@ impl Core for RiskGate {
             RiskIn::Confirm(number) => {
                 out.push(RiskEffect::Confirmed(number, self.board.global()));
             }
+            RiskIn::SubmitsHeld(until) => self.held_until = self.held_until.max(Some(until)),
             RiskIn::Resend => {
                 self.forget_told();
                 self.is_mode_due = true;

@@ -17,6 +17,7 @@ use crate::clock::{Clock, StampSource};
 use crate::control::sweep::Sweep;
 use crate::driver::Keys;
 use crate::driver::reads::{ReadFailure, Reads};
+use crate::driver::toll::Toll;
 use crate::locks::{AccountLock, DirLock, EXIT_HELD, LockError};
 use crate::metrics::Metrics;
 use crate::operate::client::{Around, client};
@@ -71,6 +72,7 @@ pub(super) fn cancel_all(args: &CancelAllArgs, mut signals: Signals) -> Outcome 
     let clock = Clock::start();
     let metrics = Metrics::new(BUILD, &settings.market.symbols, clock.now());
     let around = Around {
+        toll: Toll::default(),
         settings,
         clock: &clock,
         metrics: &metrics,

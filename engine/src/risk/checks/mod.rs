@@ -53,7 +53,7 @@ type Verdict = Result<(), Refused>;
 type Judge = for<'a> fn(&mut Case<'a>) -> Verdict;
 
 /// All checks, in their order.
-const CHECKS: [Judge; 26] = [
+const CHECKS: [Judge; 27] = [
     standing::complete,
     standing::fresh,
     standing::mode,
@@ -70,6 +70,7 @@ const CHECKS: [Judge; 26] = [
     market::duplicate,
     pace::open_orders,
     pace::cooldown,
+    pace::breaker,
     pace::order_rate,
     funds::inventory,
     pace::order_cap,

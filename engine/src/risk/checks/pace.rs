@@ -62,6 +62,18 @@ pub(super) fn cooldown(case: &mut Case<'_>) -> Verdict {
     Ok(())
 }
 
+/// 18: the exchange is left alone for as long as it asked; it would refuse a reducing order as well.
+pub(super) fn breaker(case: &mut Case<'_>) -> Verdict {
+    match case.gate.held_until {
+        Some(until) if case.now < until => refuse(
+            DenyCode::BreakerOpen,
+            format!("{} ms to go", until.ms_since(case.now)),
+            "a closed breaker",
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// 18: orders in the last minute; reducing ones count and pass.
 pub(super) fn order_rate(case: &mut Case<'_>) -> Verdict {
     let (orders, most) = (

@@ -215,6 +215,10 @@ impl Bench {
                 let intent = self.intent(&words);
                 self.tell(RiskIn::Intent(intent));
             }
+            "held" => {
+                let ms = words[1].parse().expect("milliseconds");
+                self.tell(RiskIn::SubmitsHeld(self.now.plus_ms(ms)));
+            }
             "wait" => self.wait(words[1].parse().expect("milliseconds")),
             "age" => self.now = self.now.plus_ms(words[1].parse().expect("milliseconds")),
             "rules" => self.tell(RiskIn::Rules(facts(words[1]).instrument().expect("rules"))),

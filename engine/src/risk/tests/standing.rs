@@ -182,3 +182,26 @@ fn only_configured_pairs_that_trade_are_traded() {
         &["risk_block:not_in_universe"],
     );
 }
+
+#[test]
+fn an_open_breaker_holds_every_order_for_as_long_as_it_says() {
+    check(
+        as_set,
+        &[
+            "held 2000",
+            "held 500",
+            "buy BTCTRY 0.1 @ 1000",
+            "sell BTCTRY 0.1 @ 1001",
+            "wait 1999",
+            "buy BTCTRY 0.1 @ 1000",
+            "wait 1",
+            "buy BTCTRY 0.1 @ 1000",
+        ],
+        &[
+            "risk_block:breaker_open",
+            "risk_block:breaker_open",
+            "risk_block:breaker_open",
+            "ok",
+        ],
+    );
+}

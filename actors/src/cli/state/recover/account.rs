@@ -6,6 +6,7 @@ use crate::cli::version::BUILD;
 use crate::clock::{Clock, StampSource};
 use crate::driver::Keys;
 use crate::driver::reads::{ReadFailure, Reads};
+use crate::driver::toll::Toll;
 use crate::metrics::Metrics;
 use crate::operate::client::{Around, client};
 use btcturk::rest::ReadError;
@@ -42,6 +43,7 @@ impl Account {
         let settings = loaded.settings();
         let metrics = Metrics::new(BUILD, &settings.market.symbols, clock.now());
         let around = Around {
+            toll: Toll::default(),
             settings,
             clock,
             metrics: &metrics,
