@@ -193,3 +193,77 @@ impl Upkeep {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::reads::tests::{answer, rig};
+    use crate::gate::{Flag, GateOwner};
+    use crate::link::{Link, Tell};
+    use actix::{Actor, Context, Handler};
+    use tokio::sync::mpsc;
+
+    /// What the gate core is told.
+    struct Ear(mpsc::UnboundedSender<RiskIn>);
+
+    impl Actor for Ear {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Tell<RiskIn>> for Ear {
+        type Result = ();
+
+        fn handle(&mut self, message: Tell<RiskIn>, _ctx: &mut Context<Self>) {
+            self.0.send(message.0).expect("the test listens");
+        }
+    }
+
+    /// Our clock is set this far from where the exchange's stands; expects what the gate core is told, and the flag.
+    async fn check(apart_ms: i64, expected: RiskIn, is_killed: bool) {
+        let rig =
+            rig(|_, _| answer(200, r#"{"serverTime":1700000000000,"serverTime2":"x"}"#)).await;
+        rig.clock.advance_ms(-apart_ms);
+        let (send, mut heard) = mpsc::unbounded_channel();
+        let links = Links {
+            risk: Link::default(),
+            ..Links::default()
+        };
+        links.risk.publish(Ear(send).start().recipient());
+        let owner = GateOwner::new();
+        let gate = owner.gate();
+        owner
+            .lower(Flag::Kill, gate.serial())
+            .expect("nobody else has the gate");
+        let upkeep = Upkeep {
+            rest: rig.reads,
+            clock: rig.clock.clone(),
+            links,
+            rulebook: Rulebook::default(),
+            gate: gate.clone(),
+            eyes: Eyes::default(),
+            symbols: BTreeSet::new(),
+            skew_ms_warn: 1_000,
+            skew_ms_kill: 3_000,
+        };
+        let offset = upkeep.measure().await.expect("the exchange answers");
+        assert_eq!(offset.ms, apart_ms, "told in full, never cut");
+        upkeep.learn_offset(offset);
+        assert_eq!(heard.recv().await, Some(expected), "{apart_ms} ms");
+        assert_eq!(gate.is_raised(Flag::Kill), is_killed, "{apart_ms} ms");
+    }
+
+    #[actix_rt::test]
+    async fn clock_skew_is_measured_against_the_exchange_and_acts() {
+        let raise = |mode| RiskIn::Raise(ModeCode::ClockSkew, Scope::Global, mode);
+        check(
+            999,
+            RiskIn::Clear(ModeCode::ClockSkew, Scope::Global),
+            false,
+        )
+        .await;
+        check(1_000, raise(Mode::ObserveOnly), false).await;
+        check(-2_999, raise(Mode::ObserveOnly), false).await;
+        check(3_000, raise(Mode::KillSwitch), true).await;
+        check(-3_600_000, raise(Mode::KillSwitch), true).await;
+    }
+}

@@ -122,3 +122,57 @@ fn the_fourth_quick_start_observes_the_fifth_is_killed_and_a_drill_lifts_both() 
     wait_for_rung(&mut bot, plane, "boots", "normal");
     bot.kill_9();
 }
+
+#[test]
+fn throttled_answers_open_breakers_and_stay_spent_after_a_crash() {
+    let simulator = Simulator::with_own_account(43, &["fault.rest_429=1"]);
+    let place = Installation::armed(&simulator);
+    let mut bot = place.start();
+    let plane = bot.plane();
+    let before = wait_for_rung(&mut bot, plane, "throttled", "restart");
+    wait_for_metric(
+        &mut bot,
+        plane,
+        "circuit_breaker_state{breaker=\"account\"} 2",
+    );
+    wait_for_metric(
+        &mut bot,
+        plane,
+        "circuit_breaker_state{breaker=\"market_data\"} 2",
+    );
+    bot.kill_9();
+    let asked = simulator.requests().len();
+    let mut bot = place.start();
+    let plane = bot.plane();
+    let after = bot.wait("the figures", SOON, |bot| cause(bot, plane, "throttled"));
+    assert!(
+        after["count"].as_u64() >= before["count"].as_u64(),
+        "{before} {after}"
+    );
+    bot.kill_9();
+    assert!(
+        asked < 20,
+        "{asked} requests against an exchange that wants none"
+    );
+}
+
+#[test]
+fn the_third_refusal_of_credentials_in_a_row_kills() {
+    let simulator = Simulator::with_own_account(44, &[]);
+    let place = Installation::armed(&simulator);
+    let wrong = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    place.write_with_mode("secrets/btcturk_api_secret", wrong, 0o400);
+    let mut bot = place.start();
+    let plane = bot.plane();
+    wait_for_rung(&mut bot, plane, "credentials", "killed");
+    wait_for_metric(&mut bot, plane, "btcbot_mode{mode=\"KILL_SWITCH\"} 1");
+    let asked_times = simulator.requests();
+    let times = asked_times
+        .iter()
+        .filter(|request| request.path.contains("server/time"));
+    assert!(
+        times.count() >= 2,
+        "the clock was measured again: {asked_times:?}"
+    );
+    bot.kill_9();
+}

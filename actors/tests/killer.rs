@@ -50,6 +50,7 @@ fn reads(simulator: &Simulator, clock: &Clock) -> Reads {
         &simulator.secret.as_str().into(),
     );
     let parts = ReadParts {
+        toll: actors::driver::toll::Toll::default(),
         endpoint: Endpoint::parse(&simulator.rest_url).expect("an address"),
         tls: tls::client_config(),
         keys: Keys::from(Arc::new(signer.expect("a usable key pair"))),

@@ -12,6 +12,7 @@ use crate::cli::{ConfigSource, demo::entropy};
 use crate::clock::{Clock, StampSource};
 use crate::driver::Keys;
 use crate::driver::reads::Reads;
+use crate::driver::toll::Toll;
 use crate::gate::{Flag, GateOwner};
 use crate::heartbeat::{self, Pulse, STOPPED_MS};
 use crate::killer::{Killer, KillerThread};
@@ -67,6 +68,8 @@ pub fn deadman(args: &DeadmanArgs, mut signals: Signals) -> Outcome {
     let settings = loaded.settings();
     let metrics = Metrics::new(BUILD, &settings.market.symbols, clock.now());
     let around = Around {
+        // It acts on its own: what it costs is told to nobody.
+        toll: Toll::default(),
         settings,
         clock: &clock,
         metrics: &metrics,

@@ -16,14 +16,14 @@ const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 type Script = fn(usize, &str) -> Response;
 
-struct Rig {
-    reads: Reads,
-    clock: Clock,
+pub(crate) struct Rig {
+    pub(crate) reads: Reads,
+    pub(crate) clock: Clock,
     metrics: Metrics,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-fn answer(status: u16, body: &str) -> Response {
+pub(crate) fn answer(status: u16, body: &str) -> Response {
     let status = StatusCode::from_u16(status).expect("a status");
     let response = Response::builder()
         .status(status)
@@ -46,7 +46,7 @@ fn order(id: i64) -> String {
     )
 }
 
-async fn rig(script: Script) -> Rig {
+pub(crate) async fn rig(script: Script) -> Rig {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let count = Arc::new(AtomicUsize::new(0));
     let log = Arc::clone(&asked);

@@ -7,6 +7,7 @@ use actors::driver::endpoint::Endpoint;
 use actors::driver::line::LineLimits;
 use actors::driver::reads::{ReadLimits, ReadParts, Reads};
 use actors::driver::submit::PortParts;
+use actors::driver::toll::Toll;
 use actors::driver::{Keys, tls};
 use actors::exits::{LiveExits, Way};
 use actors::market_feed::MarketFeedPort;
@@ -38,6 +39,7 @@ impl Wire {
             stamps: stamps.clone(),
             clock: base.clock.clone(),
             metrics: base.metrics.clone(),
+            toll: Toll::new(base.links.supervisor.clone()),
             limits: ReadLimits::default(),
             seed: 1,
         });
@@ -61,6 +63,9 @@ impl Ground for Wire {
         let way = Way {
             client: self.client.clone(),
             router: self.base.links.router.clone(),
+            risk: self.base.links.risk.clone(),
+            toll: Toll::new(self.base.links.supervisor.clone()),
+            metrics: self.base.metrics.clone(),
             gate: gate.clone(),
             clock: self.base.clock.clone(),
             eyes: self.base.eyes.clone(),

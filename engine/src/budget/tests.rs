@@ -501,7 +501,7 @@ fn check_pause(wall_ms: i64, exchange_ms: Option<i64>, passed_ms: i64, is_unclea
 }
 
 #[test]
-fn clock_skew_is_measured_against_the_exchange_and_acts() {
+fn a_pause_counts_only_as_far_as_wall_clock_and_exchange_agree() {
     check_pause(3_600_000, Some(3_600_000), 3_600_000, false);
     check_pause(3_600_000, Some(3_590_000), 3_590_000, false);
     check_pause(3_600_000, Some(3_650_000), 3_600_000, false);
