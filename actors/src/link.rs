@@ -84,6 +84,14 @@ impl<T: Send + 'static> Link<T> {
         }
     }
 
+    /// Returns whether an instance lives behind the link.
+    pub fn is_up(&self) -> bool {
+        self.cell
+            .read()
+            .expect("no holder of the link's lock can panic")
+            .is_some()
+    }
+
     /// Puts a living instance behind the link.
     pub fn publish(&self, recipient: Recipient<Tell<T>>) {
         *self

@@ -175,6 +175,7 @@ pub async fn operate(
     // stays up until the RiskGate lowers it.
     parts.open(on_record.is_safe);
     let mut running = parts.start(setup)?;
+    parts.links.order_path_up().await;
     let guards = parts.guards(&running, &on_record)?;
     let watch = parts.watch(signals);
     let operator = Arc::new(parts.operator(&running));

@@ -38,7 +38,13 @@ use engine::supervisor::{ActorName, SupervisorIn};
 use stage::Stage;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// Looks whether the order path has come up, each [`UP_LOOK_EVERY`] after the one before: five seconds.
+const UP_LOOKS_MAX: u32 = 5_000;
+/// Time between two such looks.
+const UP_LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// The stable addresses of one system.
 #[derive(Clone, Default)]
@@ -61,6 +67,19 @@ pub struct Links {
     pub secrets: Link<SecretsIn>,
     /// Supervisor.
     pub supervisor: Link<SupervisorIn>,
+}
+
+impl Links {
+    /// Waits until gate and router take messages: what an operator asks for before that would find nobody. Gives up
+    /// after a while; sends to who is not there are then what they always are, a reason to kill.
+    pub async fn order_path_up(&self) {
+        for _ in 0..UP_LOOKS_MAX {
+            if self.risk.is_up() && self.router.is_up() {
+                return;
+            }
+            tokio::time::sleep(UP_LOOK_EVERY).await;
+        }
+    }
 }
 
 /// Rules as far as they have been read; a fresh actor starts with them.
