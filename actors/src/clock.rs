@@ -1,13 +1,14 @@
 //! The one place that reads a clock.
 //!
-//! Everything else is handed a `Timestamp`. Time is the wall clock at the start plus monotonic time since then, so it
-//! never runs backwards; the offset to the exchange's clock is a separate value that is measured, not assumed.
+//! Everything else is handed a `Timestamp`. Time is the wall clock at the start plus the time since then on the
+//! clock that neither steps nor stops while the machine sleeps, so it never runs backwards; the offset to the exchange's clock is a separate value that is measured, not assumed.
 
 use btcturk::sign::Stamps;
 use engine::time::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 /// Marks an offset that has not been measured.
 const UNKNOWN: i64 = i64::MIN;
@@ -29,8 +30,18 @@ struct Inner {
 
 #[derive(Debug)]
 enum Source {
-    Running { start: Timestamp, since: Instant },
+    /// The wall clock at the start, and the boot-time clock at that moment, microseconds.
+    Running {
+        start: Timestamp,
+        since: i64,
+    },
     Manual(AtomicI64),
+}
+
+/// Microseconds since the machine started, its sleep included.
+fn boot_us() -> i64 {
+    let time = clock_gettime(ClockId::Boottime);
+    time.tv_sec * 1_000_000 + time.tv_nsec / 1_000
 }
 
 /// How far the exchange's clock is from ours.
@@ -56,7 +67,7 @@ impl Clock {
             });
         Self::of(Source::Running {
             start: Timestamp(wall),
-            since: Instant::now(),
+            since: boot_us(),
         })
     }
 
@@ -80,8 +91,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.inner.source {
             Source::Running { start, since } => {
-                let elapsed = i64::try_from(since.elapsed().as_micros()).unwrap_or(i64::MAX);
-                Timestamp(start.0.saturating_add(elapsed))
+                Timestamp(start.0.saturating_add(boot_us() - since))
             }
             Source::Manual(at) => Timestamp(at.load(Ordering::SeqCst)),
         }

@@ -10,6 +10,7 @@ use actors::store::{Entry, Store, Venue};
 use engine::record::Record;
 use rustix::process::{Resource, Rlimit, prlimit};
 use std::collections::BTreeSet;
+use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use support::exchange::Simulator;
@@ -66,6 +67,12 @@ fn full_disk_sends_nothing_but_cancels() {
     let ended = bot.finish(WAY_OUT);
     assert_eq!(ended.code, Some(STORE_FAILED), "{ended:?}");
     assert_eq!(simulator.open_orders(), Vec::<String>::new());
+    // The journal cannot keep the kill; the file, made beforehand, needs no room.
+    let latch = place.path().join("btcbot-data/kill.latch");
+    let latch = fs::read_to_string(latch).expect("the file alone keeps it");
+    // Which of the two is noticed last is open: the failed commit, or the record that nobody took.
+    let is_told = ["journal_error", "order_path_broken"].map(|cause| latch.contains(cause));
+    assert!(is_told.contains(&true), "{}", latch.trim());
     let sending: BTreeSet<String> = journal(&place)
         .into_iter()
         .filter_map(|entry| match entry.record {

@@ -6,6 +6,7 @@ use super::Finding;
 use super::facts::Facts;
 use crate::cli::copy::read_copy;
 use crate::cli::init::venue_dir;
+use crate::latch::LATCH_NAME;
 use crate::store::{self, StoreError, Venue};
 use config::load::Loaded;
 use std::fs::Metadata;
@@ -13,8 +14,6 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-/// Name of the durable kill latch below the state directory.
-const KILL_LATCH: &str = "kill.latch";
 /// Mode bits that must be clear on the state directory.
 const OPEN_BITS: u32 = 0o077;
 /// Longest journal that is copied to be checked.
@@ -22,11 +21,11 @@ const COPY_BYTES_MAX: u64 = 2 << 30;
 
 /// An existing file is a latch, whatever is in it; one that cannot be looked at counts as set.
 pub(super) fn kill_latch(facts: &Facts, _: &Loaded) -> Finding {
-    let path = facts.state_dir.join(KILL_LATCH);
+    let path = facts.state_dir.join(LATCH_NAME);
     match path.symlink_metadata() {
         Ok(_) => Finding::fail(
             format!("the kill switch is latched ({})", path.display()),
-            "find out why, then follow the runbook's reset",
+            "btcbot kill-switch status tells why and what a reset needs",
         ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::ok("not set"),
         Err(error) => Finding::fail(
