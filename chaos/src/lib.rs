@@ -27,6 +27,7 @@ pub mod plan;
 pub mod planted;
 pub mod points;
 pub mod process;
+pub mod storms;
 mod stream;
 pub mod trace;
 mod truth;

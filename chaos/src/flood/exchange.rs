@@ -1,16 +1,17 @@
-//! The simulated exchange on a thread of its own, with a pump of book frames and a count of the orders that reach it.
+//! The simulated exchange on a thread of its own, with a pump of book frames and the log of what reaches it.
 
 use actors::clock::Clock;
 use engine::money::Amount;
+use serde::Deserialize;
 use simulator::exchange::AccountSpec;
 use simulator::market::pair::{Pair, PairIndex};
 use simulator::profile::Profile;
 use simulator::server::{RequestLog, Server};
-use simulator::venue::{EXAMPLE_KEY, EXAMPLE_SECRET, Member, Traffic, VenueOptions};
+use simulator::venue::{EXAMPLE_KEY, EXAMPLE_SECRET, Member, Traffic, Venue, VenueOptions};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -31,37 +32,45 @@ const STROKE: Duration = Duration::from_millis(2);
 const FRAMES_PER_STROKE_MAX: u64 = 1_000;
 /// Microseconds of a second.
 const US_PER_S: u64 = 1_000_000;
-/// How the log marks a submit.
-const SUBMIT: &[u8] = b"\"method\":\"POST\"";
+/// How the log calls a submit.
+const SUBMIT: &str = "POST";
 
 /// How to reach it.
 #[derive(Clone)]
-pub(super) struct Access {
-    pub(super) rest_url: String,
-    pub(super) ws_url: String,
-    pub(super) key: String,
+pub(crate) struct Access {
+    pub(crate) rest_url: String,
+    pub(crate) ws_url: String,
+    pub(crate) key: String,
     /// An example of the exchange's documents, no secret of anybody.
-    pub(super) secret: &'static str,
-    pub(super) pair: Pair,
+    pub(crate) secret: &'static str,
+    pub(crate) pair: Pair,
 }
 
 /// A running exchange; it ends when this is dropped.
-pub(super) struct Exchange {
+pub(crate) struct Exchange {
     server: Arc<Server>,
     rate: Arc<AtomicU64>,
-    posts: Arc<AtomicUsize>,
+    lines: Arc<Mutex<Vec<Line>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Counts the submits among the lines of the request log.
-struct Posts(Arc<AtomicUsize>);
+/// A request, as the exchange's log tells it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Line {
+    pub(crate) ts_ms: i64,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) status: u16,
+}
 
-impl Write for Posts {
+/// Keeps the lines of the request log.
+struct Lines(Arc<Mutex<Vec<Line>>>);
+
+impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if line.windows(SUBMIT.len()).any(|part| part == SUBMIT) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
+        let told = serde_json::from_slice(line).map_err(io::Error::other)?;
+        kept(&self.0).push(told);
         Ok(line.len())
     }
 
@@ -70,19 +79,20 @@ impl Write for Posts {
     }
 }
 
+fn kept(lines: &Mutex<Vec<Line>>) -> MutexGuard<'_, Vec<Line>> {
+    // A push leaves the list whole even if its thread ends.
+    lines.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Exchange {
     /// Starts one with an account that holds cash only.
     ///
     /// # Errors
     /// No port or no thread: text for people.
-    pub(super) fn start(seed: u64, clock: Clock) -> Result<Self, String> {
-        let mut profile = Profile::faithful();
-        for switch in SWITCHES {
-            profile.set(switch).map_err(|error| error.to_string())?;
-        }
+    pub(crate) fn start(seed: u64, clock: Clock) -> Result<Self, String> {
         let options = VenueOptions {
             seed,
-            profile,
+            profile: profile(&[])?,
             members: vec![Member {
                 spec: AccountSpec {
                     user_id: USER_ID,
@@ -92,8 +102,11 @@ impl Exchange {
                 secret: EXAMPLE_SECRET.into(),
             }],
         };
-        let (rate, posts) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
-        let log = RequestLog::to(Posts(Arc::clone(&posts)));
+        let (rate, lines) = (
+            Arc::new(AtomicU64::new(0)),
+            Arc::<Mutex<Vec<Line>>>::default(),
+        );
+        let log = RequestLog::to(Lines(Arc::clone(&lines)));
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = mpsc::channel();
         let lever = Arc::clone(&rate);
@@ -101,13 +114,13 @@ impl Exchange {
         Ok(Self {
             server: told.recv().map_err(|error| error.to_string())??,
             rate,
-            posts,
+            lines,
             stop: Some(stop),
             thread: Some(thread),
         })
     }
 
-    pub(super) fn access(&self) -> Access {
+    pub(crate) fn access(&self) -> Access {
         Access {
             rest_url: self.server.rest_url(),
             ws_url: self.server.ws_url(),
@@ -120,22 +133,45 @@ impl Exchange {
     }
 
     /// Sets the pump: frames a second.
-    pub(super) fn pump(&self, rate: u64) {
+    pub(crate) fn pump(&self, rate: u64) {
         self.rate.store(rate, Ordering::Relaxed);
     }
 
     /// Returns how many submits have come.
-    pub(super) fn posts(&self) -> usize {
-        self.posts.load(Ordering::SeqCst)
+    pub(crate) fn posts(&self) -> usize {
+        let lines = kept(&self.lines);
+        lines.iter().filter(|line| line.method == SUBMIT).count()
+    }
+
+    /// Returns every request, in its order.
+    pub(crate) fn lines(&self) -> Vec<Line> {
+        kept(&self.lines).clone()
+    }
+
+    /// Returns how many orders came with a client id that had been used.
+    pub(crate) fn duplicates(&self) -> u64 {
+        let looked = |venue: &mut Venue| venue.exchange().duplicate_client_ids();
+        self.server.inspect(looked)
+    }
+
+    /// Replaces the faults.
+    ///
+    /// # Errors
+    /// A switch that does not exist: text for people.
+    pub(crate) fn set(&self, switches: &[&str]) -> Result<(), String> {
+        let profile = profile(switches)?;
+        self.server
+            .inspect(|venue| *venue.exchange_mut().profile_mut() = profile);
+        Ok(())
     }
 
     /// Returns what went to the sockets.
-    pub(super) fn traffic(&self) -> Traffic {
+    pub(crate) fn traffic(&self) -> Traffic {
         self.server.inspect(|venue| venue.traffic())
     }
 
     /// Returns how many own orders rest.
-    pub(super) fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.server.inspect(|venue| {
             let orders = venue.exchange().orders();
             orders.filter(|order| order.state().is_open()).count()
@@ -151,6 +187,14 @@ impl Drop for Exchange {
             let _ended = thread.join();
         }
     }
+}
+
+fn profile(switches: &[&str]) -> Result<Profile, String> {
+    let mut profile = Profile::faithful();
+    for switch in SWITCHES.iter().chain(switches) {
+        profile.set(switch).map_err(|error| error.to_string())?;
+    }
+    Ok(profile)
 }
 
 fn serve(

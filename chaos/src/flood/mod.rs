@@ -5,7 +5,7 @@
 //! mailbox, which the flood fills. What counts is the time from the trip to the last look of the order port that still
 //! saw the gate open.
 
-mod exchange;
+pub(crate) mod exchange;
 mod ground;
 mod trips;
 
@@ -73,6 +73,8 @@ pub struct Report {
     pub close_us_max_through: i64,
     /// The same, longest of the trips past it.
     pub close_us_max_past: i64,
+    /// From a trip to the first look from outside that saw it shut, microseconds, longest; with what the scheduler adds.
+    pub seen_shut_us_max: i64,
     /// Orders whose first byte left later than the limit behind a trip.
     pub posts_after_close: usize,
     /// Orders that reached the exchange in all.
@@ -169,7 +171,7 @@ pub fn run(asked: Asked) -> Result<Report, String> {
 }
 
 /// The system's thread: it trades until it is told to stop.
-fn trade(
+pub(crate) fn trade(
     seed: u64,
     base: &Base,
     access: &exchange::Access,
@@ -230,8 +232,13 @@ fn measure(asked: Asked, hand: &mut Hand<'_>) -> Result<Report, String> {
         close_us_max_past: quantile(&past, 1_000),
         posts_after_close: trips
             .iter()
-            .filter(|trip| trip.close_us > CLOSE_US_MAX && trip.is_post_late)
+            .filter(|trip| trip.post_us > CLOSE_US_MAX)
             .count(),
+        seen_shut_us_max: trips
+            .iter()
+            .map(|trip| trip.seen_shut_us)
+            .max()
+            .unwrap_or(0),
         posts: hand.exchange.posts(),
         open_at_kill: end.open_before,
         open_after_kill: end.open_after,

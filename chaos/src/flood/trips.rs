@@ -8,6 +8,7 @@ use engine::dice::Dice;
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::RiskIn;
 use engine::time::Timestamp;
+use std::cell::Cell;
 use std::thread;
 use std::time::Duration;
 
@@ -25,10 +26,12 @@ const PAUSE_MS: (i64, i64) = (5, 120);
 pub(super) struct Trip {
     /// It went through the RiskGate's mailbox.
     pub(super) is_through: bool,
-    /// From the trip to the last look that saw the gate open, microseconds.
+    /// From the trip to the last look that saw the gate open, microseconds; the port's or the hand's own.
     pub(super) close_us: i64,
-    /// That look let an order's first byte leave.
-    pub(super) is_post_late: bool,
+    /// From the trip to the hand's first look that saw it shut, microseconds: what the machine's scheduler adds is in it.
+    pub(super) seen_shut_us: i64,
+    /// From the trip to the last first byte that the port let through, microseconds; negative for one before it.
+    pub(super) post_us: i64,
 }
 
 /// What the last kill showed.
@@ -110,14 +113,23 @@ impl Hand<'_> {
 
     fn watch(&self, at: Timestamp, is_through: bool) -> Result<Trip, String> {
         let gate = self.gate();
-        self.until("a shut gate", || !gate.is_open_for_submit())?;
-        let shut_us = self.base.clock.now().0 - at.0;
+        let open_us = Cell::new(0);
+        let is_shut = || {
+            let is_shut = !gate.is_open_for_submit();
+            if !is_shut {
+                open_us.set(self.base.clock.now().0 - at.0);
+            }
+            is_shut
+        };
+        self.until("a shut gate", is_shut)?;
+        let seen_shut_us = self.base.clock.now().0 - at.0;
         thread::sleep(HOLD);
-        let last_us = gate.admitted_at().map_or(0, |last| last.0 - at.0);
+        let post_us = gate.admitted_at().map_or(0, |last| last.0 - at.0);
         Ok(Trip {
             is_through,
-            close_us: shut_us.max(last_us),
-            is_post_late: last_us > shut_us,
+            close_us: open_us.get().max(post_us).max(0),
+            seen_shut_us,
+            post_us,
         })
     }
 

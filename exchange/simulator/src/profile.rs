@@ -263,6 +263,8 @@ switches! {
     tax_ppm: i64 as Count = 200_000, "fees.tax_of_fee_ppm";
     /// Quotas bind.
     limits_enabled: bool as Flag = true, "limits.enabled";
+    /// A 429 says how long to wait.
+    retry_after: bool as Flag = true, "limits.retry_after";
     /// Handshakes per minute.
     ws_connects: i64 as Count = 15, "limits.ws_connects";
     /// Messages per second above which a connection is dropped.

@@ -220,11 +220,16 @@ impl Venue {
             count: 600,
             period_s: 60,
         });
-        RestReply::over_quota(&OverQuota {
+        let refused = RestReply::over_quota(&OverQuota {
             quota,
             who: Who::Ip(request.ip),
             retry_after_s: FAULT_RETRY_AFTER_S,
-        })
+        });
+        let says_when = self.exchange.profile().retry_after;
+        RestReply {
+            retry_after_s: refused.retry_after_s.filter(|_| says_when),
+            ..refused
+        }
     }
 
     fn process(&mut self, now: Timestamp, route: Route, request: &RestRequest) -> RestReply {
