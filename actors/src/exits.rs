@@ -86,7 +86,7 @@ impl Way {
                         .see(Observed::LinkTrouble("exchange_to_risk", "hold dropped"));
                 }
             }
-            (Some(401), None) => self.toll.refused(),
+            (Some(401), None) => drop(self.toll.refused()),
             (Some(_), None) => {
                 self.toll.accepted();
                 self.metrics.breaker_closed(Breaker::Submit, SUBMIT, now);

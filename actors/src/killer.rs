@@ -8,7 +8,8 @@ mod round;
 
 use crate::beats::{Beat, Beats};
 use crate::clock::Clock;
-use crate::driver::reads::{ReadFailure, Reads};
+use crate::driver::read_failure::ReadFailure;
+use crate::driver::reads::Reads;
 use crate::gate::{Flag, Gate};
 use crate::open_ids::OpenIds;
 use btcturk::rest::ReadError;

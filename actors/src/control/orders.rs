@@ -8,7 +8,7 @@ use super::desk::Desk;
 use super::server::Peer;
 use super::sweep::Sweep;
 use super::wire::{Answer, Verdict, reason};
-use crate::driver::reads::ReadFailure;
+use crate::driver::read_failure::ReadFailure;
 use crate::link::Sent;
 use crate::status::{order_json, row_json};
 use engine::answer::OrderRow;

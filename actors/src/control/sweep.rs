@@ -4,7 +4,8 @@
 //! does no harm; an answer to one is never taken for the order's end.
 
 use crate::clock::Clock;
-use crate::driver::reads::{ReadFailure, Reads};
+use crate::driver::read_failure::ReadFailure;
+use crate::driver::reads::Reads;
 use engine::answer::{CancelReply, OrderRow};
 use engine::ids::OrderId;
 use engine::pacing::Urgency;

@@ -11,6 +11,7 @@ pub mod gated;
 pub mod line;
 mod pacing;
 pub mod quotas;
+pub mod read_failure;
 pub mod reads;
 pub mod stream;
 pub mod submit;

@@ -7,6 +7,7 @@ use crate::clock::{Clock, Offset, StampSource};
 use crate::driver::Keys;
 use crate::driver::endpoint::Endpoint;
 use crate::driver::pacing::{Pacing, shown_as};
+use crate::driver::read_failure::{ReadFailure, mark_of, may_pass};
 use crate::driver::toll::Toll;
 use crate::metrics::{Metrics, RestMark};
 use btcturk::classify;
@@ -15,6 +16,7 @@ use btcturk::rest::request::{self, Method, Request};
 use btcturk::rest::{ReadError, Reply, Rows, account, public};
 use btcturk::retry_after::retry_after_ms;
 use engine::answer::{BalanceRow, CancelReply, OrderRow, OwnTrade, Rail, Transfer};
+use engine::budget::IN_A_ROW_KILL;
 use engine::ids::{OrderId, Symbol};
 use engine::instrument::RuleFacts;
 use engine::market::Ticker;
@@ -38,6 +40,9 @@ const LAST_PAGE_ROWS: usize = 50;
 const PERMIT_WAIT_MS_MAX: i64 = 10_000;
 /// Longest hold of cancels after a 429, milliseconds.
 const CANCEL_HOLD_MS_MAX: i64 = 60_000;
+/// Hold of a group of signed reads while the kill for refused credentials lasts, milliseconds: the exchange blocks an
+/// address after 50 in a row (docs/EXCHANGE.md 3.1).
+const REFUSED_HOLD_MS: i64 = 300_000;
 /// Idle connections that are kept.
 const IDLE_CONNECTIONS_MAX: usize = 2;
 
@@ -73,26 +78,6 @@ impl Default for ReadLimits {
             requests_per_second: 8,
         }
     }
-}
-
-/// Why a read gave nothing. None of these says anything about orders or balances.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadFailure {
-    /// No whole answer: connect, time limit, broken or oversized body.
-    #[error("no whole answer")]
-    Transport,
-    /// There are no keys to sign with.
-    #[error("no keys")]
-    NoKeys,
-    /// Our own limits, or a hold the exchange asked for, leave no room in time.
-    #[error("no room in the quota for {0} ms")]
-    Held(i64),
-    /// More pages than are read.
-    #[error("more than {PAGES_MAX} pages")]
-    TooManyPages,
-    /// An answer that cannot be used.
-    #[error("{0}")]
-    Answer(#[from] ReadError),
 }
 
 /// What the client is made of.
@@ -373,13 +358,16 @@ impl Reads {
                 CancelReply::RateLimited(wait_ms)
             }
             CancelReply::Acknowledged => {
+                self.shared.toll.accepted();
                 self.ended(Group::OrderCancel, RestMark::Ok);
                 reply
             }
-            CancelReply::LookUp
-            | CancelReply::Blocked
-            | CancelReply::Unauthorized
-            | CancelReply::Failed => {
+            CancelReply::Unauthorized => {
+                self.shared.toll.refused();
+                self.ended(Group::OrderCancel, RestMark::Refused);
+                reply
+            }
+            CancelReply::LookUp | CancelReply::Blocked | CancelReply::Failed => {
                 self.ended(Group::OrderCancel, RestMark::Refused);
                 reply
             }
@@ -399,7 +387,9 @@ impl Reads {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
-            if failure == ReadFailure::Answer(ReadError::Unauthorized) && !is_resynced {
+            let is_first = self.shared.toll.refused_in_a_row() == 1;
+            let is_refused = failure == ReadFailure::Answer(ReadError::Unauthorized);
+            if is_refused && is_first && !is_resynced {
                 // A stamp that is off is the one cause that can be mended here, and a read may be repeated.
                 is_resynced = true;
                 self.resync().await;
@@ -431,7 +421,7 @@ impl Reads {
             other => self.ended(request.group, mark_of(other.as_ref().err())),
         }
         if request.is_private() {
-            self.judge_credentials(result.as_ref().err());
+            self.judge_credentials(request.group, result.as_ref().err());
         }
         result
     }
@@ -541,9 +531,14 @@ impl Reads {
     }
 
     /// Refused credentials count while nothing that was signed is accepted in between.
-    fn judge_credentials(&self, failure: Option<&ReadFailure>) {
+    fn judge_credentials(&self, group: Group, failure: Option<&ReadFailure>) {
         match failure {
-            Some(ReadFailure::Answer(ReadError::Unauthorized)) => self.shared.toll.refused(),
+            Some(ReadFailure::Answer(ReadError::Unauthorized)) => {
+                if self.shared.toll.refused() >= IN_A_ROW_KILL {
+                    let now = self.shared.clock.now();
+                    self.pacing().throttled(group, now, REFUSED_HOLD_MS);
+                }
+            }
             None => self.shared.toll.accepted(),
             Some(_) => {}
         }
@@ -575,37 +570,6 @@ fn http(
         .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
         .pool_idle_timeout(Duration::from_secs(20))
         .build()
-}
-
-/// Returns whether the same question may get an answer a moment later.
-const fn may_pass(failure: &ReadFailure) -> bool {
-    match failure {
-        ReadFailure::Transport => true,
-        ReadFailure::Answer(error) => {
-            matches!(error, ReadError::Server(_) | ReadError::RateLimited { .. })
-        }
-        ReadFailure::NoKeys | ReadFailure::Held(_) | ReadFailure::TooManyPages => false,
-    }
-}
-
-const fn mark_of(failure: Option<&ReadFailure>) -> RestMark {
-    match failure {
-        None => RestMark::Ok,
-        Some(ReadFailure::Answer(error)) => match error {
-            ReadError::RateLimited { .. } => RestMark::RateLimited,
-            ReadError::Server(_) | ReadError::Maintenance => RestMark::ServerError,
-            ReadError::Unauthorized | ReadError::Refused(_) | ReadError::Unexpected(_) => {
-                RestMark::Refused
-            }
-            ReadError::Unreadable(_) => RestMark::Unreadable,
-        },
-        Some(
-            ReadFailure::Transport
-            | ReadFailure::NoKeys
-            | ReadFailure::Held(_)
-            | ReadFailure::TooManyPages,
-        ) => RestMark::Transport,
-    }
 }
 
 #[cfg(test)]

@@ -478,3 +478,23 @@ pub(crate) fn nowhere(clock: &Clock, metrics: &Metrics, toll: &Toll) -> Reads {
     });
     reads.expect("the TLS configuration fits")
 }
+
+#[tokio::test]
+async fn refused_credentials_measure_the_clock_once_and_then_leave_the_exchange_alone() {
+    let rig = rig(|_, target| match target {
+        "/api/v2/server/time" => answer(200, r#"{"serverTime":1700000000700,"serverTime2":"x"}"#),
+        _ => answer(401, "{}"),
+    })
+    .await;
+    for _ in 0..20 {
+        assert!(rig.reads.open_orders().await.is_err());
+    }
+    let (list, time) = (
+        "GET /api/v1/openOrders signed",
+        "GET /api/v2/server/time bare",
+    );
+    assert_eq!(rig.asked(), [list, time, list, list], "far from fifty");
+    let offset = rig.clock.offset().map(|offset| offset.ms);
+    assert_eq!(offset, Some(700), "the measurement is in use");
+    assert_eq!(rig.reads.shared.toll.refused_in_a_row(), 3);
+}

@@ -35,10 +35,17 @@ impl Toll {
         }));
     }
 
-    /// A signed request was answered 401.
-    pub fn refused(&self) {
-        let count = self.refused_in_a_row.fetch_add(1, Ordering::SeqCst);
-        self.tell(SupervisorIn::CredentialsRefused(count.saturating_add(1)));
+    /// A signed request was answered 401; returns how many were in a row.
+    pub fn refused(&self) -> u32 {
+        let before = self.refused_in_a_row.fetch_add(1, Ordering::SeqCst);
+        let count = before.saturating_add(1);
+        self.tell(SupervisorIn::CredentialsRefused(count));
+        count
+    }
+
+    /// Returns how many signed requests in a row were answered 401.
+    pub fn refused_in_a_row(&self) -> u32 {
+        self.refused_in_a_row.load(Ordering::SeqCst)
     }
 
     /// A signed request was answered otherwise: the credentials are fine.

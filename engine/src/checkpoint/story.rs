@@ -5,6 +5,7 @@
 use crate::answer::{
     NotSent, OwnTrade, Rail, Refusal, SubmitOutcome, TradeSource, TransferId, UnknownCause,
 };
+use crate::budget::{Cause, Rung, Spending, Stamp, Step};
 use crate::dice::Dice;
 use crate::ids::{AccountTag, Asset, BootTag, ClientId, OrderId, Symbol, TradeId};
 use crate::intent::{
@@ -16,6 +17,7 @@ use crate::mode::ModeCode;
 use crate::money::{Amount, Price, Qty};
 use crate::order::{OrderState, Resolution};
 use crate::record::{Record, RestoredFrom};
+use crate::supervisor::ActorName;
 use crate::time::Timestamp;
 
 /// Stamps are this far ahead of or behind our clock at most, milliseconds.
@@ -389,6 +391,35 @@ impl Story {
         self.write(record);
     }
 
+    /// Something of a budget is spent, or a cause takes a step.
+    fn spend(&mut self) {
+        let stamp = Stamp {
+            budget_ms: self.now.ms(),
+            at: self.now,
+            exchange_at: self.dice.chance(500_000).then_some(self.now),
+        };
+        if self.dice.chance(200_000) {
+            let step = Step {
+                cause: Cause::Reconnects,
+                before: Rung::Normal,
+                after: Rung::Observe,
+                count: 12,
+                hour: 12,
+                minutes: 1,
+                limit: 48,
+            };
+            return self.write(Record::Stepped { step, stamp });
+        }
+        let what = [
+            Spending::Connect,
+            Spending::Reconnect,
+            Spending::Throttled,
+            Spending::CancelThrottled,
+            Spending::Ended(ActorName::MarketFeed),
+        ][usize::try_from(self.dice.between(0, 4)).expect("an index")];
+        self.write(Record::Spent { what, stamp });
+    }
+
     fn operate(&mut self) {
         let at = self.now;
         if self.dice.chance(500_000) {
@@ -401,6 +432,9 @@ impl Story {
                 reason: "a new disk".to_owned(),
                 at,
             });
+        }
+        if self.dice.chance(200_000) {
+            return self.spend();
         }
         if self.dice.chance(200_000) {
             return self.trip_or_reset();
