@@ -159,9 +159,10 @@ fn serve(
             }
         };
         tokio::select! {
-            ended = accept => ended,
+            biased;
             // An error means that the lane has dropped its end: the sign to stop.
             _ = stopped => Ok(()),
+            ended = accept => ended,
         }
     })
 }
@@ -183,6 +184,7 @@ async fn join(near: TcpStream, exchange: SocketAddr, dice: (Dice, Dice), state: 
     let mut up = Way::new(from_near, to_far, dice.0, state.clone());
     let mut down = Way::new(from_far, to_near, dice.1, state);
     let end = tokio::select! {
+        biased;
         end = up.carry() => end,
         end = down.carry() => end,
     };
