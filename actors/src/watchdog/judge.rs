@@ -9,10 +9,34 @@ use std::collections::BTreeSet;
 
 /// A beat older than this is late, milliseconds.
 pub(super) const LATE_MS: i64 = 1_000;
-/// A beat older than this is a stall, milliseconds: the kill switch trips.
-const STALL_MS: i64 = 3_000;
-/// A beat older than this will not come back, milliseconds: the process ends, and a start recovers.
-const LOST_MS: i64 = 10_000;
+
+/// How old a beat may grow, milliseconds.
+struct Bounds {
+    /// Beyond it the thread stands still: the kill switch trips.
+    stall_ms: i64,
+    /// Beyond it the thread will not come back: the process ends, and a start recovers.
+    lost_ms: i64,
+}
+
+/// Threads that decide or speak to the exchange.
+const WORKING: Bounds = Bounds {
+    stall_ms: 3_000,
+    lost_ms: 10_000,
+};
+/// Threads that wait for the disk. A disk that takes seconds for a sync holds orders back and endangers none: nothing
+/// leaves before its record is durable, and approvals expire meanwhile.
+const WRITING: Bounds = Bounds {
+    stall_ms: 10_000,
+    lost_ms: 60_000,
+};
+
+const fn bounds(who: Beat) -> Bounds {
+    match who {
+        Beat::Main | Beat::Trade | Beat::Rest | Beat::Killer => WORKING,
+        Beat::Journal | Beat::Keeper => WRITING,
+    }
+}
+
 /// Two judgements further apart than this mean that the judge stood still, milliseconds.
 const GAP_MS: i64 = 500;
 /// Time that everybody has behind a gap, milliseconds.
@@ -84,10 +108,11 @@ impl Judge {
             self.stalled.remove(&who);
             return None;
         }
-        if age > LOST_MS {
+        let Bounds { stall_ms, lost_ms } = bounds(who);
+        if age > lost_ms {
             return Some(Act::Abort(who, age));
         }
-        if age > STALL_MS {
+        if age > stall_ms {
             return self.stalled.insert(who).then_some(Act::Kill(who, age));
         }
         self.late.insert(who).then_some(Act::Warn(who, age))
@@ -123,6 +148,27 @@ mod tests {
         assert_eq!(stalled, [Act::Kill(Beat::Trade, 3_050)]);
         let lost = looks(&mut judge, 10_050, 10_050, |_| 0);
         assert_eq!(lost, [Act::Abort(Beat::Trade, 10_050)]);
+    }
+
+    #[test]
+    fn a_slow_disk_is_borne_longer_than_a_hung_arbiter() {
+        let check = |who: Beat, stall_ms: i64, lost_ms: i64| {
+            let mut judge = Judge::new(Timestamp::from_ms(0));
+            let acts = (0..=lost_ms + 50).step_by(50).flat_map(|at_ms| {
+                let ages = [(who, at_ms)];
+                judge.look(Timestamp::from_ms(at_ms), &ages)
+            });
+            let expected = [
+                Act::Warn(who, LATE_MS + 50),
+                Act::Kill(who, stall_ms + 50),
+                Act::Abort(who, lost_ms + 50),
+            ];
+            assert_eq!(acts.collect::<Vec<_>>(), expected);
+        };
+        check(Beat::Trade, 3_000, 10_000);
+        check(Beat::Killer, 3_000, 10_000);
+        check(Beat::Journal, 10_000, 60_000);
+        check(Beat::Keeper, 10_000, 60_000);
     }
 
     #[test]
