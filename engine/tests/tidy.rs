@@ -275,13 +275,19 @@ fn is_closed(row: &str, root: &Path, sources: &[String]) -> bool {
             .iter()
             .any(|kind| has(&format!("pub {kind} {name} {{")));
     }
+    is_proof(name, root, sources)
+}
+
+/// A test of this name, or a script that another one of the gate calls.
+fn is_proof(name: &str, root: &Path, sources: &[String]) -> bool {
     if name.starts_with(".ci/") {
         let called = fs::read_dir(root.join(".ci")).expect("a folder of ours");
         let mut scripts = called.map(|entry| entry.expect("an entry").path());
         return root.join(name).is_file()
             && scripts.any(|path| !path.ends_with(name) && text(&path).contains(name));
     }
-    has(&format!("fn {name}("))
+    let head = format!("fn {name}(");
+    sources.iter().any(|source| source.contains(&head))
 }
 
 /// The last word in backticks of a row.
@@ -289,14 +295,19 @@ fn closed_by(row: &str) -> &str {
     row.split('`').nth_back(1).unwrap_or_default()
 }
 
-#[test]
-fn every_defect_of_the_register_has_its_test() {
-    let root = root();
-    let sources: Vec<String> = CRATES
+/// Every Rust file of ours.
+fn sources(root: &Path) -> Vec<String> {
+    CRATES
         .iter()
         .flat_map(|krate| rust_files(&root.join(krate)))
         .map(|path| text(&path))
-        .collect();
+        .collect()
+}
+
+#[test]
+fn every_defect_of_the_register_has_its_test() {
+    let root = root();
+    let sources = sources(&root);
     let register = text(&root.join("docs/DEFECTS.md"));
     let rows: Vec<&str> = register
         .lines()
@@ -315,4 +326,36 @@ fn every_defect_of_the_register_has_its_test() {
         .filter(|row| !is_closed(row, &root, &sources))
         .collect();
     assert!(open.is_empty(), "nothing closes:\n{}", open.join("\n"));
+}
+
+/// The words in backticks of a cell.
+fn in_backticks(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_risk_of_the_threat_model_names_tests_and_files_that_exist() {
+    let root = root();
+    let sources = sources(&root);
+    let page = text(&root.join("docs/THREAT_MODEL.md"));
+    let rows = page.lines().filter(|line| line.starts_with("| R-"));
+    let rows: Vec<Vec<&str>> = rows
+        .map(|row| row.split('|').map(str::trim).collect())
+        .collect();
+    let ids: Vec<&str> = rows.iter().map(|cells| cells[1]).collect();
+    let expected: Vec<String> = (1..=17).map(|n| format!("R-{n:02}")).collect();
+    assert_eq!(ids, expected, "one row for each risk, in order");
+    for cells in rows {
+        let [_, id, _, control, tests, remains, _] = cells[..] else {
+            panic!("{}: a row has five cells: {cells:?}", cells[1]);
+        };
+        assert!(!remains.is_empty(), "{id}: something always remains");
+        assert!(in_backticks(tests).count() > 0, "{id} names no test");
+        for name in in_backticks(tests) {
+            assert!(is_proof(name, &root, &sources), "{id}: no test {name}");
+        }
+        for path in in_backticks(control).filter(|word| word.contains('/')) {
+            assert!(root.join(path).is_file(), "{id}: no file {path}");
+        }
+    }
 }
