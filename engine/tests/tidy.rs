@@ -359,3 +359,32 @@ fn every_risk_of_the_threat_model_names_tests_and_files_that_exist() {
         }
     }
 }
+
+#[test]
+fn every_metric_alert_and_setting_of_the_slo_page_exists() {
+    let root = root();
+    let [page, metrics, alerts, settings] = [
+        "docs/SLO.md",
+        "actors/src/metrics.rs",
+        "deploy/prometheus/btcbot.rules.yml",
+        "config/default.toml",
+    ]
+    .map(|path| text(&root.join(path)));
+    let modes = ["OBSERVE_ONLY", "KILL_SWITCH"];
+    let mut seen = 0;
+    for word in page.lines().flat_map(in_backticks) {
+        let is_capital = word.contains('_') && word == word.to_uppercase();
+        let exists = if word.starts_with("Btcbot") {
+            alerts.contains(&format!("alert: {word}\n"))
+        } else if is_capital && !modes.contains(&word) {
+            settings.contains(&format!("# {word}: "))
+        } else if word.contains('_') && word == word.to_lowercase() && !word.contains('/') {
+            metrics.contains(&format!("\"{word}\""))
+        } else {
+            continue;
+        };
+        assert!(exists, "docs/SLO.md names {word}, which does not exist");
+        seen += 1;
+    }
+    assert!(seen > 40, "the page was read: {seen}");
+}
