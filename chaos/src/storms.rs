@@ -75,7 +75,7 @@ pub struct Report {
 /// No port, no thread, or a system that does not trade: text for people.
 pub fn run(storm: Storm, seed: u64) -> Result<Report, String> {
     let clock = Clock::start();
-    let exchange = Exchange::start(seed, clock.clone())?;
+    let exchange = Exchange::start(seed)?;
     let base = Base::new(clock);
     let (stop, stopped) = oneshot::channel();
     let bot = {

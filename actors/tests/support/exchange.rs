@@ -13,15 +13,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use simulator::exchange::AccountSpec;
 use simulator::profile::Profile;
-use simulator::server::{RequestLog, Server};
+use simulator::server::{Hosted, RequestLog};
 use simulator::venue::{Member, VenueOptions};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::oneshot;
 
 /// Opening cash of an account of a test's own, in TRY.
 const CASH_TRY: i64 = 1_000_000;
@@ -43,12 +40,7 @@ pub struct Simulator {
 
 enum Holder {
     Process { _bot: Bot },
-    Thread { _thread: ServerThread },
-}
-
-struct ServerThread {
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    Thread { _hosted: Hosted },
 }
 
 /// One line of its log.
@@ -133,7 +125,9 @@ impl Simulator {
             members: vec![member],
         };
         let log = RequestLog::file(&dir.path().join("requests")).expect("a new file");
-        let (thread, rest_url, ws_url) = ServerThread::start(options, log);
+        let hosted = Hosted::start(options, log).expect("a server");
+        let server = hosted.server();
+        let (rest_url, ws_url) = (server.rest_url(), server.ws_url());
         Self {
             address: address_of(&rest_url),
             rest_url,
@@ -141,7 +135,7 @@ impl Simulator {
             key,
             secret,
             dir,
-            _holder: Holder::Thread { _thread: thread },
+            _holder: Holder::Thread { _hosted: hosted },
         }
     }
 
@@ -235,45 +229,5 @@ fn logged(line: &str) -> Logged {
         path: text("path").expect("a path"),
         client_id: text("client_id"),
         status: u16::try_from(line["status"].as_u64().expect("a status")).expect("small"),
-    }
-}
-
-impl ServerThread {
-    fn start(options: VenueOptions, log: RequestLog) -> (Self, String, String) {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (tell, told) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
-            runtime.block_on(async {
-                let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-                let server = Server::start(loopback, &options, log)
-                    .await
-                    .expect("started");
-                tell.send((server.rest_url(), server.ws_url()))
-                    .expect("the test waits");
-                // An error means that the test has dropped its handle.
-                let _ = stopped.await;
-                server.stop().await;
-            });
-        });
-        let (rest_url, ws_url) = told.recv_timeout(START).expect("the server starts");
-        let server = Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        };
-        (server, rest_url, ws_url)
-    }
-}
-
-impl Drop for ServerThread {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread has been printed already.
-            let _ = thread.join();
-        }
     }
 }

@@ -1,21 +1,14 @@
 //! The simulated exchange on a thread of its own, with a pump of book frames and the log of what reaches it.
 
-use actors::clock::Clock;
 use engine::money::Amount;
 use serde::Deserialize;
 use simulator::exchange::AccountSpec;
 use simulator::market::pair::{Pair, PairIndex};
 use simulator::profile::Profile;
-use simulator::server::{RequestLog, Server};
+use simulator::server::{Hosted, RequestLog};
 use simulator::venue::{EXAMPLE_KEY, EXAMPLE_SECRET, Member, Traffic, Venue, VenueOptions};
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread::JoinHandle;
-use std::time::Duration;
-use tokio::sync::oneshot;
-use tokio::time::MissedTickBehavior;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Opening cash of the account.
 const CASH: i64 = 1_000_000;
@@ -26,12 +19,6 @@ const PAIR: PairIndex = PairIndex(0);
 /// Quotas would refuse the orders of so many openings; they are proven elsewhere. A reader that is slow for a moment is
 /// not cut: that would end the flood.
 const SWITCHES: [&str; 2] = ["limits.enabled=false", "ws.send_buffer_bytes=16777216"];
-/// Time between two strokes of the pump.
-const STROKE: Duration = Duration::from_millis(2);
-/// Frames of one stroke at most: what a stalled pump owes beyond this is never made up for.
-const FRAMES_PER_STROKE_MAX: u64 = 1_000;
-/// Microseconds of a second.
-const US_PER_S: u64 = 1_000_000;
 /// How the log calls a submit.
 const SUBMIT: &str = "POST";
 
@@ -48,11 +35,8 @@ pub(crate) struct Access {
 
 /// A running exchange; it ends when this is dropped.
 pub(crate) struct Exchange {
-    server: Arc<Server>,
-    rate: Arc<AtomicU64>,
+    hosted: Hosted,
     lines: Arc<Mutex<Vec<Line>>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// A request, as the exchange's log tells it.
@@ -89,7 +73,7 @@ impl Exchange {
     ///
     /// # Errors
     /// No port or no thread: text for people.
-    pub(crate) fn start(seed: u64, clock: Clock) -> Result<Self, String> {
+    pub(crate) fn start(seed: u64) -> Result<Self, String> {
         let options = VenueOptions {
             seed,
             profile: profile(&[])?,
@@ -102,39 +86,30 @@ impl Exchange {
                 secret: EXAMPLE_SECRET.into(),
             }],
         };
-        let (rate, lines) = (
-            Arc::new(AtomicU64::new(0)),
-            Arc::<Mutex<Vec<Line>>>::default(),
-        );
+        let lines = Arc::<Mutex<Vec<Line>>>::default();
         let log = RequestLog::to(Lines(Arc::clone(&lines)));
-        let (stop, stopped) = oneshot::channel();
-        let (tell, told) = mpsc::channel();
-        let lever = Arc::clone(&rate);
-        let thread = std::thread::spawn(move || serve(&options, log, lever, clock, stopped, &tell));
         Ok(Self {
-            server: told.recv().map_err(|error| error.to_string())??,
-            rate,
+            hosted: Hosted::with_pump(options, log, &[PAIR])?,
             lines,
-            stop: Some(stop),
-            thread: Some(thread),
         })
     }
 
     pub(crate) fn access(&self) -> Access {
         Access {
-            rest_url: self.server.rest_url(),
-            ws_url: self.server.ws_url(),
+            rest_url: self.hosted.server().rest_url(),
+            ws_url: self.hosted.server().ws_url(),
             key: EXAMPLE_KEY.to_owned(),
             secret: EXAMPLE_SECRET,
             pair: self
-                .server
+                .hosted
+                .server()
                 .inspect(|venue| venue.exchange().pairs()[PAIR.0].clone()),
         }
     }
 
     /// Sets the pump: frames a second.
     pub(crate) fn pump(&self, rate: u64) {
-        self.rate.store(rate, Ordering::Relaxed);
+        self.hosted.pump(rate);
     }
 
     /// Returns how many submits have come.
@@ -151,7 +126,7 @@ impl Exchange {
     /// Returns how many orders came with a client id that had been used.
     pub(crate) fn duplicates(&self) -> u64 {
         let looked = |venue: &mut Venue| venue.exchange().duplicate_client_ids();
-        self.server.inspect(looked)
+        self.hosted.server().inspect(looked)
     }
 
     /// Replaces the faults.
@@ -160,32 +135,23 @@ impl Exchange {
     /// A switch that does not exist: text for people.
     pub(crate) fn set(&self, switches: &[&str]) -> Result<(), String> {
         let profile = profile(switches)?;
-        self.server
+        self.hosted
+            .server()
             .inspect(|venue| *venue.exchange_mut().profile_mut() = profile);
         Ok(())
     }
 
     /// Returns what went to the sockets.
     pub(crate) fn traffic(&self) -> Traffic {
-        self.server.inspect(|venue| venue.traffic())
+        self.hosted.server().inspect(|venue| venue.traffic())
     }
 
     /// Returns how many own orders rest.
     pub(crate) fn open(&self) -> usize {
-        self.server.inspect(|venue| {
+        self.hosted.server().inspect(|venue| {
             let orders = venue.exchange().orders();
             orders.filter(|order| order.state().is_open()).count()
         })
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread has been told already.
-            let _ended = thread.join();
-        }
     }
 }
 
@@ -195,60 +161,4 @@ fn profile(switches: &[&str]) -> Result<Profile, String> {
         profile.set(switch).map_err(|error| error.to_string())?;
     }
     Ok(profile)
-}
-
-fn serve(
-    options: &VenueOptions,
-    log: RequestLog,
-    rate: Arc<AtomicU64>,
-    clock: Clock,
-    stopped: oneshot::Receiver<()>,
-    tell: &mpsc::Sender<Result<Arc<Server>, String>>,
-) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            // Nobody waits any more only if the run has ended.
-            let _told = tell.send(Err(error.to_string()));
-            return;
-        }
-    };
-    runtime.block_on(async {
-        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let started = Server::start(loopback, options, log).await;
-        let started = started.map(Arc::new).map_err(|error| error.to_string());
-        let pumping = started
-            .as_ref()
-            .ok()
-            .map(|server| tokio::spawn(strokes(Arc::clone(server), rate, clock)));
-        let _told = tell.send(started);
-        // An error means that the run has dropped its end: the sign to stop.
-        let _stopped = stopped.await;
-        if let Some(task) = pumping {
-            task.abort();
-        }
-    });
-}
-
-/// Sends frames at the asked rate; the account of what is owed is kept in millionths of a frame.
-async fn strokes(server: Arc<Server>, rate: Arc<AtomicU64>, clock: Clock) {
-    let mut ticks = tokio::time::interval(STROKE);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut last, mut owed) = (clock.now(), 0);
-    loop {
-        ticks.tick().await;
-        let now = clock.now();
-        let passed_us = u64::try_from(now.0 - last.0).unwrap_or(0);
-        last = now;
-        owed += rate.load(Ordering::Relaxed).saturating_mul(passed_us);
-        owed = owed.min(FRAMES_PER_STROKE_MAX * US_PER_S);
-        let due = owed / US_PER_S;
-        if due > 0 {
-            owed -= due * US_PER_S;
-            server.inspect(|venue| venue.churn(&[PAIR], due));
-        }
-    }
 }

@@ -148,7 +148,7 @@ impl Report {
 /// No port, no thread, or a system that does not trade: text for people.
 pub fn run(asked: Asked) -> Result<Report, String> {
     let clock = Clock::start();
-    let exchange = Exchange::start(asked.seed, clock.clone())?;
+    let exchange = Exchange::start(asked.seed)?;
     let base = Base::new(clock);
     let (stop, stopped) = oneshot::channel();
     let bot = {

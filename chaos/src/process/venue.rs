@@ -7,16 +7,13 @@ use engine::money::{Amount, Qty};
 use serde::Deserialize;
 use simulator::exchange::AccountSpec;
 use simulator::ledger::{AccountIndex, Balance};
-use simulator::server::{RequestLog, Server};
+use simulator::server::{Hosted, RequestLog};
 use simulator::venue::{EXAMPLE_SECRET, Member, VenueOptions};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
-use tokio::sync::oneshot;
 
 /// Opening cash of the account, in TRY.
 const CASH_TRY: i64 = 1_000_000;
@@ -32,11 +29,9 @@ const LOOK_STEP_MS: i64 = 20;
 
 /// A running exchange; it ends when this is dropped.
 pub struct Exchange {
-    server: Arc<Server>,
+    hosted: Hosted,
     key: String,
     posts: Posts,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// The submits in the request log, read as it grows.
@@ -75,26 +70,20 @@ impl Exchange {
             members: vec![member],
         };
         let requests = RequestLog::file(log).map_err(|error| error.to_string())?;
-        let (stop, stopped) = oneshot::channel();
-        let (tell, told) = mpsc::channel();
-        let thread = std::thread::spawn(move || serve(&options, requests, stopped, &tell));
-        let started = told.recv().map_err(|error| error.to_string())?;
         Ok(Self {
-            server: started?,
+            hosted: Hosted::start(options, requests)?,
             key,
             posts: Posts {
                 path: log.to_owned(),
                 read: 0,
                 ids: Vec::new(),
             },
-            stop: Some(stop),
-            thread: Some(thread),
         })
     }
 
     /// Returns where it listens.
     pub fn addr(&self) -> SocketAddr {
-        self.server.local_addr()
+        self.hosted.server().local_addr()
     }
 
     /// Returns key and secret.
@@ -105,7 +94,8 @@ impl Exchange {
     /// Changes the weather at once.
     pub fn set(&self, weather: Weather) {
         let profile = weather.profile();
-        self.server
+        self.hosted
+            .server()
             .inspect(|venue| *venue.exchange_mut().profile_mut() = profile);
     }
 
@@ -117,7 +107,7 @@ impl Exchange {
 
     /// Returns the client ids of all accepted orders, one for each order.
     pub fn accepted(&self) -> Vec<String> {
-        self.server.inspect(|venue| {
+        self.hosted.server().inspect(|venue| {
             let counted = venue.exchange().submitted_client_ids();
             let times = |(id, count): (&str, u32)| {
                 std::iter::repeat_n(id.to_owned(), usize::try_from(count).unwrap_or(usize::MAX))
@@ -128,7 +118,7 @@ impl Exchange {
 
     /// Returns the client ids of the orders that are open and at least so old.
     pub fn open(&self, age_ms: i64) -> Vec<String> {
-        self.server.inspect(|venue| {
+        self.hosted.server().inspect(|venue| {
             let exchange = venue.exchange();
             let latest = exchange.now().plus_ms(-age_ms);
             let open = exchange.orders().filter(|order| order.state().is_open());
@@ -140,7 +130,7 @@ impl Exchange {
 
     /// Returns the traded quantity by order.
     pub fn traded(&self) -> BTreeMap<OrderId, Qty> {
-        self.server.inspect(|venue| {
+        self.hosted.server().inspect(|venue| {
             let mut traded = BTreeMap::new();
             for fill in venue.exchange().fills() {
                 *traded.entry(fill.order_id).or_insert(Qty::ZERO) += fill.qty;
@@ -151,13 +141,14 @@ impl Exchange {
 
     /// Returns the account as it is.
     pub fn balances(&self) -> Sums {
-        self.server
+        self.hosted
+            .server()
             .inspect(|venue| sums(venue.exchange().ledger().balances(ACCOUNT)))
     }
 
     /// Returns whether the account was ever, in the last seconds, what `is_it` recognises.
     pub fn was(&self, is_it: impl Fn(&Sums) -> bool) -> bool {
-        self.server.inspect(|venue| {
+        self.hosted.server().inspect(|venue| {
             let exchange = venue.exchange();
             let back = (0..=LOOK_BACK_MS / LOOK_STEP_MS).map(|step| step * LOOK_STEP_MS);
             let mut moments = back.map(|ms| exchange.now().plus_ms(-ms));
@@ -169,43 +160,6 @@ impl Exchange {
 fn sums(balances: &BTreeMap<Asset, Balance>) -> Sums {
     let total = |(asset, balance): (&Asset, &Balance)| (*asset, balance.total());
     balances.iter().map(total).collect()
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic of the thread has been printed already.
-            let _ended = thread.join();
-        }
-    }
-}
-
-fn serve(
-    options: &VenueOptions,
-    log: RequestLog,
-    stopped: oneshot::Receiver<()>,
-    tell: &mpsc::Sender<Result<Arc<Server>, String>>,
-) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            // Nobody waits any more only if the lane has ended.
-            let _told = tell.send(Err(error.to_string()));
-            return;
-        }
-    };
-    runtime.block_on(async {
-        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let started = Server::start(loopback, options, log).await;
-        let started = started.map(Arc::new).map_err(|error| error.to_string());
-        let _told = tell.send(started);
-        // An error means that the lane has dropped its end: the sign to stop.
-        let _stopped = stopped.await;
-    });
 }
 
 impl Posts {

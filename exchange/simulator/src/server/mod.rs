@@ -3,12 +3,14 @@
 //! The only place of this crate that knows tokio. It moves bytes, waits the delays that the venue asks for, and
 //! resets connections when the venue says so; it decides nothing.
 
+mod hosted;
 mod http;
 mod hub;
 mod request_log;
 mod stream;
 mod websocket;
 
+pub use hosted::Hosted;
 pub use request_log::RequestLog;
 
 use crate::venue::{Venue, VenueOptions};
