@@ -77,14 +77,8 @@ pub enum ModeCode {
     BalanceDrift,
     /// The exchange's clock and ours differ too much, or the difference is not known.
     ClockSkew,
-    /// The credentials may not be used for new risk.
-    Secrets,
     /// The exchange refused our credentials repeatedly.
     CredentialsRejected,
-    /// The day's loss limit.
-    DailyLossLimit,
-    /// The drawdown limit.
-    DrawdownLimit,
     /// The journal cannot take records.
     JournalError,
     /// The exchange did not repeat our client id.
@@ -119,7 +113,7 @@ pub enum ModeCode {
 
 impl ModeCode {
     /// Every code, in the order of the declaration.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 31] = [
         Self::OperatorSafeMode,
         Self::OperatorKill,
         Self::ConfiguredKill,
@@ -135,10 +129,7 @@ impl ModeCode {
         Self::ForeignOrders,
         Self::BalanceDrift,
         Self::ClockSkew,
-        Self::Secrets,
         Self::CredentialsRejected,
-        Self::DailyLossLimit,
-        Self::DrawdownLimit,
         Self::JournalError,
         Self::ClientIdEchoMismatch,
         Self::UnexpectedAnswer,
@@ -179,10 +170,7 @@ impl ModeCode {
             Self::ReconcileLag => "reconcile_lag",
             Self::BalanceDrift => "balance_drift",
             Self::ClockSkew => "clock_skew",
-            Self::Secrets => "secrets",
             Self::CredentialsRejected => "credentials_rejected",
-            Self::DailyLossLimit => "daily_loss_limit",
-            Self::DrawdownLimit => "drawdown_limit",
             Self::JournalError => "journal_error",
             Self::ClientIdEchoMismatch => "client_id_echo_mismatch",
             Self::UnexpectedAnswer => "unexpected_answer",
