@@ -35,6 +35,9 @@ use std::path::Path;
 
 /// Name of the journal in its directory.
 pub const FILE_NAME: &str = "btcbot.redb";
+/// Memory for pages of the file. redb's own limit is a gigabyte, which a journal of some busy days would fill, for reads
+/// that are rare.
+const CACHE_BYTES: usize = 8 << 20;
 /// First bytes of every redb file.
 const REDB_MAGIC: [u8; 4] = *b"redb";
 
@@ -214,6 +217,7 @@ fn database_of(backend: impl StorageBackend) -> Result<Database, StoreError> {
     guarded(|| {
         let mut builder = Builder::new();
         builder.set_check_integrity_on_open(true);
+        builder.set_cache_size(CACHE_BYTES);
         // It would make an empty database of an empty file; such a file was refused above.
         builder.create_with_backend(backend).map_err(storage)
     })
