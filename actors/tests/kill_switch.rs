@@ -5,6 +5,7 @@ mod support;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +19,7 @@ const COMMAND: Duration = Duration::from_secs(20);
 const ON_THE_WIRE_MS: i64 = 100;
 
 /// A stop of the whole process, longer than a lost beat.
-const STOPPED: Duration = Duration::from_secs(12);
+const STOPPED: Duration = Duration::from_secs(30);
 /// Nothing leaves for this long behind a stop: the watchdog judges a second later, milliseconds.
 const STALE_MS: i64 = 900;
 
@@ -296,6 +297,11 @@ fn x_14_a_process_that_was_stopped_goes_on_and_x_13_safe_mode_by_signal_outlives
         (simulator.posts().len() > posts).then_some(())
     });
 
+    let sent = simulator.posts();
+    let ids: BTreeSet<&str> = (sent.iter())
+        .filter_map(|post| post.client_id.as_deref())
+        .collect();
+    assert_eq!(ids.len(), sent.len(), "nothing was sent twice: {sent:?}");
     bot.signal(Signal::USR1);
     let mark = place.path().join("btcbot-data/safe.latch");
     wait_for("the mark of safe mode", SOON, || {
