@@ -47,7 +47,8 @@ pub enum Trouble {
     Reset,
     /// A connection is closed in an orderly way in the middle of a message.
     Truncate,
-    /// A byte is spoilt.
+    /// A byte of what the exchange says is spoilt. Requests are left alone: three in a row without a valid signature
+    /// kill, as they must.
     Corrupt,
 }
 
@@ -181,8 +182,8 @@ async fn join(near: TcpStream, exchange: SocketAddr, dice: (Dice, Dice), state: 
         return;
     };
     let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
-    let mut up = Way::new(from_near, to_far, dice.0, state.clone());
-    let mut down = Way::new(from_far, to_near, dice.1, state);
+    let mut up = Way::new(from_near, to_far, dice.0, state.clone(), false);
+    let mut down = Way::new(from_far, to_near, dice.1, state, true);
     let end = tokio::select! {
         biased;
         end = up.carry() => end,
@@ -203,15 +204,24 @@ struct Way {
     to: OwnedWriteHalf,
     dice: Dice,
     state: Shared,
+    /// Whether bytes may be spoilt.
+    spoils: bool,
 }
 
 impl Way {
-    const fn new(from: OwnedReadHalf, to: OwnedWriteHalf, dice: Dice, state: Shared) -> Self {
+    const fn new(
+        from: OwnedReadHalf,
+        to: OwnedWriteHalf,
+        dice: Dice,
+        state: Shared,
+        spoils: bool,
+    ) -> Self {
         Self {
             from,
             to,
             dice,
             state,
+            spoils,
         }
     }
 
@@ -259,9 +269,8 @@ impl Way {
         let is_met = match trouble {
             Trouble::None => false,
             Trouble::Delay | Trouble::Drip => true,
-            Trouble::HalfOpen | Trouble::Reset | Trouble::Truncate | Trouble::Corrupt => {
-                self.dice.chance(STRIKE_PPM)
-            }
+            Trouble::HalfOpen | Trouble::Reset | Trouble::Truncate => self.dice.chance(STRIKE_PPM),
+            Trouble::Corrupt => self.spoils && self.dice.chance(STRIKE_PPM),
         };
         if !is_met {
             return Trouble::None;

@@ -11,7 +11,7 @@ use super::link::{Link, Trouble};
 use super::report::{Figures, Found};
 use actors::clock::Clock;
 use engine::dice::Dice;
-use engine::mode::{Mode, ModeCode};
+use engine::mode::Mode;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,9 +29,6 @@ const TROUBLE_MS: (i64, i64) = (800, 4_000);
 /// Longest time until it trades again on a link that is well, milliseconds: the longest back-off, and a full window of
 /// the connect budget.
 const COME_BACK_MS_MAX: i64 = 95_000;
-/// What rightly waits for a person behind a spoilt request: an answer that no request of ours should get, or the third
-/// refusal in a row of a signature.
-const SPOILT_REQUEST: [ModeCode; 2] = [ModeCode::UnexpectedAnswer, ModeCode::CredentialsRejected];
 /// Orders before the first trouble.
 const ORDERS_BEFORE: usize = 2;
 /// How long the link is well before the first and after each, milliseconds.
@@ -213,7 +210,7 @@ impl Lane {
     }
 }
 
-/// Waits until it trades again, or has said that a person must look first.
+/// Waits until it may trade again.
 fn come_back(bot: &mut Bot) -> Result<(), Finding> {
     let (healed_ms, mut seen) = (bot.age_ms(), String::new());
     while bot.age_ms() - healed_ms < COME_BACK_MS_MAX {
@@ -222,8 +219,7 @@ fn come_back(bot: &mut Bot) -> Result<(), Finding> {
             .picture()
             .and_then(|picture| picture.mode())
             .unwrap_or(seen);
-        let must_look = |code: &ModeCode| seen.contains(code.as_str());
-        if seen == Mode::Normal.as_str() || SPOILT_REQUEST.iter().any(must_look) {
+        if seen == Mode::Normal.as_str() {
             return Ok(());
         }
         thread::sleep(PAGE);
