@@ -2,9 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use actors::cli::{self, Cli};
+use actors::cli;
 use actors::signals::Signals;
-use clap::Parser;
 use clap::error::ErrorKind;
 use std::io::Write;
 use std::process::ExitCode;
@@ -18,7 +17,7 @@ fn main() -> ExitCode {
             return ExitCode::from(cli::exit::Exit::Internal.code());
         }
     };
-    let cli = match Cli::try_parse() {
+    let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };

@@ -12,7 +12,9 @@ use support::{Bot, SOON, START, STOP};
 fn a_closed_pipe_is_a_normal_end() {
     let simulator = Simulator::process(7);
     let place = Installation::dry(&simulator);
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 9] = [
+        &["man"],
+        &["completions", "bash"],
         &["version"],
         &["version", "--json"],
         &["--help"],

@@ -28,11 +28,6 @@ use engine::ids::AccountTag;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const EXAMPLES: &str = "EXAMPLES:\n  \
-btcbot deadman --config bot.toml --env-file deadman.env     with a key pair of its own, which may trade\n\n\
-It waits for the engine's first heartbeat in the state directory, and acts when that has not changed for 10 s.\n\n\
-EXIT CODES:\n  0 asked to stop, 77 no usable keys, 78 configuration";
-
 /// Requests a second over all groups of reads.
 const REQUESTS_PER_SECOND: usize = 2;
 /// Time between two cancels: 2 a second, because the engine may come back and needs its quota (X-24).
@@ -42,7 +37,6 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// `deadman`.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
 pub struct DeadmanArgs {
     /// Where configuration comes from.
     #[command(flatten)]

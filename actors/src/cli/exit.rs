@@ -115,6 +115,11 @@ impl Failed {
             message: message.into(),
         }
     }
+
+    /// Makes the failure of standard output.
+    pub fn stdout(error: std::io::Error) -> Self {
+        Self::new(Exit::Failure, format!("cannot write to stdout: {error}"))
+    }
 }
 
 /// What a command gives back.

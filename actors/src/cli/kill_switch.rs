@@ -24,16 +24,8 @@ use std::time::Duration;
 /// Longest wait for a process to take a trip; then it counts as hung.
 const TRIP_TIME_MAX: Duration = Duration::from_secs(1);
 
-const EXAMPLES: &str = "EXAMPLES:\n  \
-btcbot kill-switch status\n  \
-btcbot kill-switch trip --reason \"runaway orders\"\n  \
-btcbot kill-switch reset --latch 1700000000000 --reason \"cause found and removed\"\n\n\
-EXIT CODES:\n  0 done, 4 no running process (reset), 6 refused with every failing precondition, 74 the file of the latch \
-cannot be made,\n  77 not your process";
-
 /// `kill-switch`.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
 pub struct KillSwitchArgs {
     /// What to do.
     #[command(subcommand)]

@@ -2,6 +2,7 @@
 //!
 //! Parsing says what was typed; each command resolves what that means. stdout is data, stderr is everything else.
 
+pub mod completions;
 pub mod config_cmd;
 pub mod copy;
 pub mod deadman;
@@ -11,6 +12,8 @@ pub mod exit;
 pub mod health;
 pub mod init;
 pub mod kill_switch;
+pub mod man;
+pub mod manual;
 pub mod orders;
 pub mod probe;
 pub mod replay;
@@ -25,30 +28,20 @@ pub mod status_cmd;
 pub mod version;
 pub mod why;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::Outcome;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Shown below every command's help.
+/// What the program is.
 const ABOUT: &str = "A safety-first live trading engine for the BTCTurk exchange.\n\n\
 With no configuration it trades nothing: safe mode, dry run and kill switch are on until you say otherwise.";
 
-const EXAMPLES: &str = "EXAMPLES:\n  \
-btcbot demo                         trade on an embedded exchange: no keys, no network\n  \
-btcbot demo --for 20s --json        the same for 20 seconds, one JSON verdict at the end\n  \
-btcbot demo --for 5m --faults       the same on an exchange that fails, loses and refuses\n  \
-btcbot replay recording.ndjson.gz   run a strategy over a recorded order book\n  \
-btcbot config check                 read all configuration, say everything that is wrong\n  \
-btcbot run                          the engine, as configured\n\n\
-EXIT CODES:\n  0 ok, 1 failure, 2 usage, 3 a check said no, 4 not running, 5 deadline, 6 refused by a safety rule,\n  \
-7 already running, 69 exchange unreachable, 70 internal, 74 store, 77 permission, 78 configuration, 130 interrupted";
-
 /// What was typed.
 #[derive(Debug, Parser)]
-#[command(name = "btcbot", about = ABOUT, after_help = EXAMPLES, disable_version_flag = true)]
+#[command(name = "btcbot", about = ABOUT, disable_version_flag = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -69,6 +62,8 @@ pub enum Command {
     /// Trip the kill switch, ask for its reset, or show what is latched
     KillSwitch(kill_switch::KillSwitchArgs),
     /// Watch the engine's heartbeat from outside, and cancel its orders when it has stopped
+    ///
+    /// It waits for the first heartbeat in the state directory, and acts when that has not changed for 10 s.
     Deadman(deadman::DeadmanArgs),
     /// Show own orders, cancel one or all of them
     Orders(orders::OrdersArgs),
@@ -89,6 +84,10 @@ pub enum Command {
     Simulator(SimulatorArgs),
     /// Check or show the configuration
     Config(ConfigArgs),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(man::ManArgs),
     /// Print the version
     Version(VersionArgs),
 }
@@ -307,6 +306,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "too long".to_owned())
 }
 
+/// Reads the command line of this process.
+///
+/// # Errors
+/// What clap says: a wrong line, or help, which is data.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&manual::command().try_get_matches_from(args)?)
+}
+
 /// Returns the commands that stand beside the one that nobody knows, for its error.
 pub fn commands_beside(args: impl IntoIterator<Item = OsString>) -> String {
     let mut command = Cli::command();
@@ -341,6 +348,8 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
         Command::Replay(args) => replay::replay(&args, signals),
         Command::Simulator(args) => simulator_cmd::simulator(&args, signals),
         Command::Config(args) => config_cmd::config(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
         Command::Version(args) => version::version(&args),
     }
 }
@@ -351,7 +360,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        manual::command().debug_assert();
     }
 
     #[test]

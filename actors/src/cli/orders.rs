@@ -22,19 +22,8 @@ use std::time::Duration;
 /// Longest wait for the evidence, which takes several reads, and the router's word.
 const RESOLVE_TIME_MAX: Duration = Duration::from_secs(90);
 
-const EXAMPLES: &str = "EXAMPLES:\n  \
-btcbot orders list\n  \
-btcbot orders cancel bv1oc000001k3jd8s0000000007\n  \
-btcbot orders cancel 4711 --foreign --reason \"left by hand\"\n  \
-btcbot orders cancel-all --reason \"not what I meant\"\n  \
-btcbot orders cancel-all --offline      without a process: own REST, under the locks\n  \
-btcbot orders resolve bv1oc000001k3jd8s0000000007 --as absent --reason \"asked support\"\n\n\
-EXIT CODES:\n  0 done, 3 no such order, 4 no running process, 5 deadline with leftovers listed, 6 refused,\n  \
-7 a process is running (--offline), 69 exchange unreachable, 77 keys or permissions";
-
 /// `orders`.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
 pub struct OrdersArgs {
     /// What to do.
     #[command(subcommand)]

@@ -1,6 +1,6 @@
 //! What commands print: one JSON object with `--json`, or text for people; nothing else goes to stdout.
 
-use crate::cli::exit::{Exit, Failed};
+use crate::cli::exit::Failed;
 use crate::out;
 use serde_json::{Value, json};
 
@@ -38,7 +38,6 @@ impl Report {
         } else {
             out::print_text(text)
         };
-        printed
-            .map_err(|error| Failed::new(Exit::Failure, format!("cannot write to stdout: {error}")))
+        printed.map_err(Failed::stdout)
     }
 }

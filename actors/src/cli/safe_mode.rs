@@ -9,15 +9,8 @@ use crate::control::wire::{Answer, Request, Why};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-const EXAMPLES: &str = "EXAMPLES:\n  \
-btcbot safe-mode on --reason \"exchange announces maintenance\"\n  \
-btcbot safe-mode status\n  \
-btcbot safe-mode off --reason \"maintenance is over\"\n\n\
-EXIT CODES:\n  0 done, 4 no running process, 6 refused with all reasons, 74 on, but not written down, 77 not your process";
-
 /// `safe-mode`.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
 pub struct SafeModeArgs {
     /// On, off or status.
     #[command(subcommand)]

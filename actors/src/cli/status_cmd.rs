@@ -16,12 +16,6 @@ use clap::Args;
 use serde_json::Value;
 use std::time::Duration;
 
-const EXAMPLES: &str = "EXAMPLES:\n  \
-btcbot status\n  \
-btcbot status --watch\n  \
-btcbot status --json | jq .data.mode\n\n\
-EXIT CODES:\n  0 shown, 4 no running process answers";
-
 /// Longest wait for the plane.
 const PLANE_TIME_MAX: Duration = Duration::from_secs(3);
 /// Time between two screens of `--watch`.
@@ -29,7 +23,6 @@ const WATCH_PERIOD: Duration = Duration::from_secs(2);
 
 /// `status`.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
 pub struct StatusArgs {
     /// Where and how.
     #[command(flatten)]
