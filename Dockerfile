@@ -7,6 +7,8 @@ ARG RUNTIME=gcr.io/distroless/cc-debian12:nonroot
 ARG BINARY=builder
 
 FROM ${BUILDER} AS builder
+ARG GIT_SHA=unknown
+ENV BTCBOT_GIT_SHA=${GIT_SHA}
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked -p btcbot \

@@ -9,6 +9,7 @@ scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 
 epoch="$(git log -1 --format=%ct)"
+commit="$(git rev-parse HEAD)"
 registry="${CARGO_HOME:-$HOME/.cargo}/registry"
 [ -z "$(git status --porcelain)" ] || { echo "commit first: what is built is HEAD"; exit 1; }
 
@@ -17,7 +18,7 @@ build() { # NAME: a folder of another length each time, so that a path that is l
   mkdir -p "$at/home" && git archive HEAD | tar -x -C "$at"
   ln -s "$registry" "$at/home/registry"
   sources="$at/home/registry"
-  (cd "$at" && env -u RUSTC_WRAPPER CARGO_HOME="$at/home" CARGO_TARGET_DIR="$at/out" CARGO_INCREMENTAL=0 SOURCE_DATE_EPOCH="$epoch" \
+  (cd "$at" && env -u RUSTC_WRAPPER CARGO_HOME="$at/home" CARGO_TARGET_DIR="$at/out" CARGO_INCREMENTAL=0 SOURCE_DATE_EPOCH="$epoch" BTCBOT_GIT_SHA="$commit" \
     RUSTFLAGS="--remap-path-prefix=$at=/btcbot --remap-path-prefix=$sources=/cargo/registry --remap-path-prefix=$registry=/cargo/registry" \
     CFLAGS="-ffile-prefix-map=$at=/btcbot -ffile-prefix-map=$registry=/cargo/registry" \
     cargo build --locked --profile "$profile" -p btcbot)
