@@ -1,6 +1,6 @@
 # Each target is one line, and CI runs the same line.
 
-.PHONY: check test demo check-deploy
+.PHONY: check test demo check-deploy reference
 
 check:
 	cargo fmt --check && cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -13,3 +13,6 @@ demo:
 
 check-deploy:
 	bash .ci/deploy.sh
+
+reference:
+	BTCBOT_WRITE_REFERENCE=1 cargo test --workspace --test reference --locked

@@ -12,7 +12,7 @@ use crate::redact::Filter;
 use actix::{Actor, AsyncContext, Context, Handler};
 use btcturk::sign::Signer;
 use config::load::Loaded;
-use config::reload::{ReloadVerdict, compare};
+use config::reload::{Latitude, ReloadVerdict, compare};
 use config::settings::{Level, Settings};
 use engine::msg::RiskIn;
 use std::sync::Arc;
@@ -101,7 +101,7 @@ impl Secrets {
     }
 
     fn reload(&mut self, new: Box<Loaded>, ctx: &mut Context<Self>) {
-        match compare(&self.running, &new) {
+        match compare(&self.running, &new, Latitude::Tighten) {
             ReloadVerdict::Unchanged => tracing::info!(event = "config_unchanged"),
             ReloadVerdict::Refuse { keys } => {
                 let reasons: Vec<String> = keys

@@ -123,7 +123,8 @@ impl Kind {
         fixed.to_owned()
     }
 
-    const fn is_list(self) -> bool {
+    /// Returns whether values are lists.
+    pub const fn is_list(self) -> bool {
         matches!(
             self,
             Self::Scopes | Self::Symbols | Self::Strategies | Self::Hosts

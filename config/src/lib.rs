@@ -21,6 +21,7 @@ mod flat;
 pub mod kind;
 mod layers;
 pub mod load;
+pub mod manual;
 pub mod names;
 pub mod redact;
 pub mod reload;

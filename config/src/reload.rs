@@ -1,12 +1,21 @@
 //! Compares a freshly read configuration with the running one: all of it may be taken over, or nothing.
 //!
-//! Lowering risk is easy, raising it is hard: limits may tighten, safety settings may go to their safe side, pacing
-//! and log levels may change. Everything else waits for a restart.
+//! Lowering risk is easy, raising it is hard: limits tighten at any time and loosen only while nothing can be sent,
+//! safety settings go to their safe side, pacing and log levels may change. Everything else waits for a restart.
 
 use crate::kind::Plain;
 use crate::load::Loaded;
 use crate::names::{KEYS, Key, Reload};
 use engine::money::Amount;
+
+/// How far limits may move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latitude {
+    /// To the strict side only: orders may leave at any moment.
+    Tighten,
+    /// Both ways: the mode is `OBSERVE_ONLY` or stricter.
+    Loosen,
+}
 
 /// What a reload may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,25 +36,41 @@ pub enum ReloadVerdict {
     },
 }
 
+/// A key whose values differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The dotted key.
+    pub key: &'static str,
+    /// The running value.
+    pub before: String,
+    /// The new value.
+    pub after: String,
+    /// Why a reload would not take it over.
+    pub refusal: Option<&'static str>,
+}
+
+/// Returns each key whose values differ, in the order of the table.
+pub fn changes(old: &Loaded, new: &Loaded, latitude: Latitude) -> Vec<Change> {
+    let change = |key: &'static Key| {
+        let value = |loaded: &Loaded| Some(loaded.provenance().get(key.path)?.plain.clone());
+        let (before, after) = (value(old)?, value(new)?);
+        (before != after).then(|| Change {
+            key: key.path,
+            before: before.to_string(),
+            after: after.to_string(),
+            refusal: refusal(key, (&before, &after), latitude),
+        })
+    };
+    KEYS.iter().filter_map(change).collect()
+}
+
 /// Compares the running configuration with a new one.
-pub fn compare(old: &Loaded, new: &Loaded) -> ReloadVerdict {
+pub fn compare(old: &Loaded, new: &Loaded, latitude: Latitude) -> ReloadVerdict {
     let mut changed = Vec::new();
     let mut refused = Vec::new();
-    for key in KEYS {
-        let value = |loaded: &Loaded| {
-            loaded
-                .provenance()
-                .get(key.path)
-                .map(|setting| setting.plain.clone())
-        };
-        let (Some(before), Some(after)) = (value(old), value(new)) else {
-            continue;
-        };
-        if before == after {
-            continue;
-        }
-        changed.push(key.path);
-        refused.extend(refusal(key, &before, &after).map(|reason| (key.path, reason)));
+    for change in changes(old, new, latitude) {
+        changed.push(change.key);
+        refused.extend(change.refusal.map(|reason| (change.key, reason)));
     }
     let secrets = !old.secrets().same_as(new.secrets());
     if !refused.is_empty() {
@@ -60,19 +85,22 @@ pub fn compare(old: &Loaded, new: &Loaded) -> ReloadVerdict {
     }
 }
 
-fn refusal(key: &Key, before: &Plain, after: &Plain) -> Option<&'static str> {
+fn refusal(
+    key: &Key,
+    (before, after): (&Plain, &Plain),
+    latitude: Latitude,
+) -> Option<&'static str> {
+    let may_loosen = latitude == Latitude::Loosen;
     match key.reload {
         Reload::Hot => None,
         Reload::Cold => Some("needs a restart"),
         Reload::SafeAt(safe) => {
             (after.to_string() != safe).then_some("may only be made safer without a restart")
         }
-        Reload::TightenDown => {
-            (!is_below(after, before)).then_some("may only be lowered without a restart")
-        }
-        Reload::TightenUp => {
-            (!is_below(before, after)).then_some("may only be raised without a restart")
-        }
+        Reload::TightenDown => (!may_loosen && !is_below(after, before))
+            .then_some("may only be raised while OBSERVE_ONLY or stricter"),
+        Reload::TightenUp => (!may_loosen && !is_below(before, after))
+            .then_some("may only be lowered while OBSERVE_ONLY or stricter"),
     }
 }
 

@@ -1,12 +1,13 @@
-//! `config check` and `config show`: what would be used, where it came from, and everything that is wrong with it.
+//! `config`: what would be used, where it came from, and everything that is wrong with it.
 //!
-//! Both only read. No value of a secret can be printed: `config` hands out none, and no switch asks for one.
+//! It only reads. No value of a secret can be printed: `config` hands out none, and no switch asks for one.
 
-use crate::cli::exit::{Exit, Outcome};
+use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::report::Report;
 use crate::cli::resolve::{self, Forced};
-use crate::cli::{ConfigAction, ConfigArgs, ConfigView};
+use crate::cli::{ConfigAction, ConfigArgs, ConfigView, config_keys, schema};
 use crate::clock::Clock;
+use crate::out;
 use config::arming::{Assessment, BlockReason, assess, unset_limits};
 use config::errors::{Class, ConfigErrors};
 use config::load::{self, Loaded, Row};
@@ -29,6 +30,8 @@ pub fn config(args: &ConfigArgs) -> Outcome {
     let (view, answer): (&ConfigView, fn(&Loaded) -> Answer) = match &args.action {
         ConfigAction::Check(view) => (view, checked),
         ConfigAction::Show(view) => (view, shown),
+        ConfigAction::Schema => return print_schema(),
+        ConfigAction::Keys(args) => return config_keys::keys(args),
     };
     match load::load(resolve::sources(&view.source, Forced::default())?) {
         Ok(loaded) => {
@@ -38,6 +41,13 @@ pub fn config(args: &ConfigArgs) -> Outcome {
         }
         Err(errors) => refuse(&errors, view.json),
     }
+}
+
+/// Prints the schema as it would be saved.
+fn print_schema() -> Outcome {
+    let text = format!("{:#}\n", schema::schema());
+    out::print_text(&text).map_err(Failed::stdout)?;
+    Ok(Exit::Ok)
 }
 
 /// The list of problems is data for a machine and an error for a person.

@@ -159,6 +159,12 @@ pub const PAGES: &[Page] = &[
     Page { path: "config show", exits: READS, examples: &[
         ("btcbot config show", "every key, its value and where it came from"),
     ] },
+    Page { path: "config schema", exits: PRINTS, examples: &[
+        ("btcbot config schema", "save it, and name it in the first line: #:schema btcbot.schema.json"),
+    ] },
+    Page { path: "config keys", exits: PRINTS, examples: &[
+        ("btcbot config keys --hot", "what a reload may change"),
+    ] },
     Page { path: "completions", exits: PRINTS, examples: &[
         ("btcbot completions bash", "save it as /etc/bash_completion.d/btcbot"),
     ] },

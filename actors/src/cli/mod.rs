@@ -4,6 +4,7 @@
 
 pub mod completions;
 pub mod config_cmd;
+pub mod config_keys;
 pub mod copy;
 pub mod deadman;
 pub mod demo;
@@ -22,6 +23,7 @@ pub mod resolve;
 pub mod run;
 pub mod running;
 pub mod safe_mode;
+pub mod schema;
 pub mod simulator_cmd;
 pub mod state;
 pub mod status_cmd;
@@ -82,7 +84,7 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Run the simulated exchange alone
     Simulator(SimulatorArgs),
-    /// Check or show the configuration
+    /// Check, show, compare or describe the configuration
     Config(ConfigArgs),
     /// Print the completions of a shell
     Completions(completions::CompletionsArgs),
@@ -263,6 +265,10 @@ pub enum ConfigAction {
     Check(ConfigView),
     /// Print every key with its value and where it came from; a secret shows only its source
     Show(ConfigView),
+    /// Print the JSON Schema (draft 2020-12) of the configuration file, for editors
+    Schema,
+    /// List every key: names, type, default, what a reload may do with it
+    Keys(config_keys::KeysArgs),
 }
 
 /// How to look at the configuration.
@@ -370,7 +376,7 @@ mod tests {
             beside("btcbot frob")
                 .starts_with("demo, run, status, safe-mode, kill-switch, deadman, ")
         );
-        assert_eq!(beside("btcbot config frob"), "check, show");
+        assert_eq!(beside("btcbot config frob"), "check, show, schema, keys");
     }
 
     #[test]
