@@ -474,7 +474,7 @@ fn breaker_state(
 const METADATA: Metadata<'static> = Metadata::new("btcbot", Level::INFO, None);
 
 /// The codes that are counted from the start; a policy code is counted from its first use.
-const DENY_CODES: [DenyCode; 39] = [
+const DENY_CODES: [DenyCode; 40] = [
     DenyCode::MalformedIntent,
     DenyCode::MissingLimitPrice,
     DenyCode::IntentExpired,
@@ -484,6 +484,7 @@ const DENY_CODES: [DenyCode; 39] = [
     DenyCode::NotReconciled,
     DenyCode::StrategyDisabled,
     DenyCode::Unknown,
+    DenyCode::OperatorFreeze,
     DenyCode::Frozen,
     DenyCode::NotInUniverse,
     DenyCode::SymbolNotTradable,

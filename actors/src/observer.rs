@@ -552,6 +552,7 @@ fn mode(status: &mut Status, metrics: &Metrics, now: engine::time::Timestamp, re
     metrics.safe_mode(is_safe);
     status.mode = report.mode;
     status.voices.clone_from(&report.voices);
+    status.holds.clone_from(&report.holds);
 }
 
 impl Actor for Observer {

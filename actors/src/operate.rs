@@ -43,6 +43,7 @@ use config::settings::Settings;
 use emergency::Emergency;
 use engine::checkpoint::Fold;
 use engine::feed::Access;
+use engine::hold::Holds;
 use engine::ids::{AccountTag, Asset};
 use engine::msg::StrategyIn;
 use engine::order::OrderView;
@@ -229,6 +230,8 @@ struct Parts {
     /// A client that signs with a candidate key pair.
     trial: (Keys, Reads),
     keys: Keys,
+    /// What an operator held back before this start.
+    holds: Holds,
     metrics: Metrics,
     stamps: StampSource,
     tag: AccountTag,
@@ -276,6 +279,7 @@ impl Parts {
                 client(&around, candidate, stamps.clone()),
             ),
             keys: setup.keys.clone(),
+            holds: setup.past.sum().money().holds().clone(),
             metrics: setup.figures.metrics.clone(),
             stamps,
             tag: setup.tag,

@@ -3,6 +3,7 @@
 //! Lowering risk acts first and is recorded after; raising it needs every precondition, and a refusal names them all.
 //! USR1 has already shut the gate on the signal thread before anything here runs.
 
+pub mod hold;
 pub mod kill;
 
 use crate::clock::Clock;
@@ -13,6 +14,8 @@ use crate::link::Sent;
 use crate::observer::{Eyes, SharedStatus};
 use crate::order_router::OwnOrders;
 use crate::system::Links;
+use engine::hold::Holds;
+use engine::ids::Symbol;
 use engine::intent::CancelReason;
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::{RiskIn, RouterIn};
@@ -52,6 +55,10 @@ pub struct Operator {
     /// When safe mode was last switched on. Held while a switch is recorded and told, so that the last record and the
     /// last message are those of the last switch.
     pub last_on: Mutex<Option<Timestamp>>,
+    /// The configured pairs.
+    pub pairs: Vec<Symbol>,
+    /// What is held back. Held while a hold is recorded and told, as `last_on` is.
+    pub holds: Mutex<Holds>,
 }
 
 impl Operator {

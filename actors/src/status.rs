@@ -7,6 +7,7 @@ use crate::ops::{Check, Picture};
 use engine::answer::OrderRow;
 use engine::book::BookView;
 use engine::budget::{Cause, Rung, Step};
+use engine::hold::{Hold, Holds};
 use engine::ids::{ClientId, Symbol};
 use engine::intent::StrategyKind;
 use engine::kill::Kill;
@@ -88,6 +89,8 @@ pub struct Status {
     pub mode: Mode,
     /// Who asks for it.
     pub voices: Vec<Contribution>,
+    /// What an operator holds back: the words behind some of them.
+    pub holds: Holds,
     /// The trip of the kill switch that is latched.
     pub kill: Option<Kill>,
     /// The account.
@@ -214,7 +217,7 @@ impl Status {
             "uptime_s": now.ms_since(identity.started) / 1_000,
             "mode": self.mode.as_str(),
             "kill": self.kill.as_ref().map(kill_json),
-            "contributions": self.voices.iter().map(voice_json).collect::<Vec<_>>(),
+            "contributions": self.voices.iter().map(|voice| voice_json(voice, &self.holds)).collect::<Vec<_>>(),
             "money": self.money.as_ref().map(money_json),
             "books": self.books.iter().map(|(symbol, view)| (symbol.to_string(), book_json(view, now))).collect::<serde_json::Map<_, _>>(),
             "orders": self.orders.values().map(order_json).collect::<Vec<_>>(),
@@ -261,12 +264,20 @@ fn age(last_clean: Option<Timestamp>, now: Timestamp) -> String {
     )
 }
 
-fn voice_json(voice: &Contribution) -> Value {
+fn voice_json(voice: &Contribution, holds: &Holds) -> Value {
     let scope = match voice.scope {
         engine::mode::Scope::Global => "global".to_owned(),
         engine::mode::Scope::Symbol(symbol) => symbol.to_string(),
     };
-    json!({"code": voice.code.as_str(), "scope": scope, "mode": voice.mode.as_str(), "since_us": voice.since.0})
+    let mut shown = json!({"source": voice.code.source(), "code": voice.code.as_str(), "scope": scope, "mode": voice.mode.as_str(), "since_us": voice.since.0});
+    let mut words = holds.iter();
+    let is_its = |hold: &&Hold| hold.code() == voice.code && hold.scope() == voice.scope;
+    if let Some(hold) = words.find(is_its) {
+        shown["by"] = json!(hold.by);
+        shown["reason"] = json!(hold.reason);
+        shown["until_us"] = json!(hold.until.map(|until| until.0));
+    }
+    shown
 }
 
 fn money_json(money: &MoneyReport) -> Value {

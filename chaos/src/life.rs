@@ -265,6 +265,8 @@ fn ended(record: &Record) -> Option<ClientId> {
         | Record::DayStart { .. }
         | Record::Transfer { .. }
         | Record::Adjustment { .. }
+        | Record::Held(_)
+        | Record::LetGo { .. }
         | Record::SafeMode { .. }
         | Record::Audit { .. }
         | Record::Kill(_)
@@ -293,6 +295,8 @@ fn subject(record: &Record) -> Option<ClientId> {
         | Record::DayStart { .. }
         | Record::Transfer { .. }
         | Record::Adjustment { .. }
+        | Record::Held(_)
+        | Record::LetGo { .. }
         | Record::SafeMode { .. }
         | Record::Audit { .. }
         | Record::Kill(_)

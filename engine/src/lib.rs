@@ -24,6 +24,7 @@ pub mod feed;
 pub mod fill_model;
 pub mod fills;
 pub mod foreign;
+pub mod hold;
 pub mod ids;
 pub mod instrument;
 pub mod intent;

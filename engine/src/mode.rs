@@ -53,6 +53,10 @@ pub enum ModeCode {
     OperatorKill,
     /// The configuration says `KILL_SWITCH=true`; it goes when the key goes, and latches nothing.
     ConfiguredKill,
+    /// An operator holds a pair back.
+    OperatorFreeze,
+    /// An operator holds everything back for a while.
+    OperatorDegrade,
     /// The file of the kill latch appeared, or cannot be read.
     KillLatchFile,
     /// A message of the order path could not be handed on.
@@ -79,6 +83,8 @@ pub enum ModeCode {
     ClockSkew,
     /// The exchange refused our credentials repeatedly.
     CredentialsRejected,
+    /// The key pair is older than the operator lets it get.
+    SecretAgeExpired,
     /// The journal cannot take records.
     JournalError,
     /// The exchange did not repeat our client id.
@@ -113,10 +119,12 @@ pub enum ModeCode {
 
 impl ModeCode {
     /// Every code, in the order of the declaration.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 34] = [
         Self::OperatorSafeMode,
         Self::OperatorKill,
         Self::ConfiguredKill,
+        Self::OperatorFreeze,
+        Self::OperatorDegrade,
         Self::KillLatchFile,
         Self::OrderPathBroken,
         Self::ThreadStalled,
@@ -130,6 +138,7 @@ impl ModeCode {
         Self::BalanceDrift,
         Self::ClockSkew,
         Self::CredentialsRejected,
+        Self::SecretAgeExpired,
         Self::JournalError,
         Self::ClientIdEchoMismatch,
         Self::UnexpectedAnswer,
@@ -158,6 +167,8 @@ impl ModeCode {
             Self::OperatorSafeMode => "operator_safe_mode",
             Self::OperatorKill => "operator_kill",
             Self::ConfiguredKill => "configured_kill",
+            Self::OperatorFreeze => "operator_freeze",
+            Self::OperatorDegrade => "operator_degrade",
             Self::KillLatchFile => "kill_latch_file",
             Self::OrderPathBroken => "order_path_broken",
             Self::ThreadStalled => "thread_stalled",
@@ -171,6 +182,7 @@ impl ModeCode {
             Self::BalanceDrift => "balance_drift",
             Self::ClockSkew => "clock_skew",
             Self::CredentialsRejected => "credentials_rejected",
+            Self::SecretAgeExpired => "secret_age_expired",
             Self::JournalError => "journal_error",
             Self::ClientIdEchoMismatch => "client_id_echo_mismatch",
             Self::UnexpectedAnswer => "unexpected_answer",
@@ -186,6 +198,45 @@ impl ModeCode {
             Self::QuickBoots => "quick_boots",
             Self::DowntimeUnclear => "downtime_unclear",
             Self::Stopping => "stopping",
+        }
+    }
+}
+
+impl ModeCode {
+    /// Returns which part of the system it comes from; stable words.
+    pub const fn source(self) -> &'static str {
+        match self {
+            Self::OperatorSafeMode
+            | Self::OperatorKill
+            | Self::ConfiguredKill
+            | Self::OperatorFreeze
+            | Self::OperatorDegrade
+            | Self::KillLatchFile => "operator",
+            Self::MarketDataUntrusted => "data",
+            Self::UnknownOrders | Self::ForeignOrders | Self::GhostOrder | Self::FillsPending => {
+                "orders"
+            }
+            Self::StartupReconcilePending
+            | Self::ReconcileRunning
+            | Self::ReconcileLag
+            | Self::BalanceDrift
+            | Self::RecoveryRequired => "reconcile",
+            Self::CredentialsRejected | Self::SecretAgeExpired => "secrets",
+            Self::ClientIdEchoMismatch | Self::UnexpectedAnswer => "exchange",
+            Self::ReconnectBudget
+            | Self::ThrottledBudget
+            | Self::HandshakesRefused
+            | Self::CancelThrottled
+            | Self::QuickBoots
+            | Self::DowntimeUnclear => "budgets",
+            Self::ClockSkew => "clock",
+            Self::OrderPathBroken
+            | Self::ThreadStalled
+            | Self::ProcessSuspended
+            | Self::JournalError
+            | Self::UncleanStop
+            | Self::ActorLost
+            | Self::Stopping => "process",
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::book::BookView;
 use crate::budget::{ConnectPace, Spending};
 use crate::decision::Decision;
 use crate::foreign::ForeignOrder;
+use crate::hold::{Hold, Holds};
 use crate::ids::{Asset, ClientId, OrderId, Symbol};
 use crate::instrument::Instrument;
 use crate::intent::{CancelReason, Intent, NewOrder, SilentReason, StrategyKind};
@@ -261,6 +262,10 @@ pub enum RiskIn {
     Raise(ModeCode, Scope, Mode),
     /// Somebody no longer asks for a mode.
     Clear(ModeCode, Scope),
+    /// An operator holds a pair or everything back; the pair's orders are taken back too.
+    Hold(Box<Hold>),
+    /// An operator lets a pair, or everything, go again.
+    LetGo(Option<Symbol>),
     /// An operator has reset the kill switch: whoever asked for it no longer does.
     LiftKills,
     /// Which mode holds behind everything that was sent before this? The number comes back unchanged.
@@ -318,6 +323,8 @@ pub struct ModeReport {
     pub mode: Mode,
     /// Every contribution.
     pub voices: Vec<Contribution>,
+    /// What an operator holds back: the words behind some of them.
+    pub holds: Holds,
 }
 
 /// How a pass over the account went.

@@ -6,7 +6,8 @@
 use crate::answer::{OwnTrade, SubmitOutcome, TransferId};
 use crate::budget::{Spending, Stamp, Step};
 use crate::decision::Decision;
-use crate::ids::{Asset, ClientId, OrderId};
+use crate::hold::Hold;
+use crate::ids::{Asset, ClientId, OrderId, Symbol};
 use crate::intent::{CancelReason, NewOrder};
 use crate::kill::{Kill, KillId};
 use crate::money::{Amount, Price};
@@ -139,6 +140,19 @@ pub enum Record {
     SafeMode {
         /// On or off.
         on: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// An operator holds a pair or everything back; in place of an earlier hold of the same reach.
+    Held(Hold),
+    /// An operator ended a hold; written before it acts.
+    LetGo {
+        /// The pair that was frozen; `None` is the hold of everything.
+        symbol: Option<Symbol>,
+        /// The operator's words.
+        reason: String,
+        /// Who.
+        by: String,
         /// When.
         at: Timestamp,
     },

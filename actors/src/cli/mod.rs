@@ -7,9 +7,11 @@ pub mod config_cmd;
 pub mod config_keys;
 pub mod copy;
 pub mod deadman;
+pub mod degrade;
 pub mod demo;
 pub mod doctor;
 pub mod exit;
+pub mod freeze;
 pub mod health;
 pub mod init;
 pub mod kill_switch;
@@ -63,6 +65,10 @@ pub enum Command {
     SafeMode(safe_mode::SafeModeArgs),
     /// Trip the kill switch, ask for its reset, or show what is latched
     KillSwitch(kill_switch::KillSwitchArgs),
+    /// Take one pair out of trading, let it back in, or show which are out
+    Freeze(freeze::FreezeArgs),
+    /// Show who asks for which mode, step down for a while, or end that step
+    Degrade(degrade::DegradeArgs),
     /// Watch the engine's heartbeat from outside, and cancel its orders when it has stopped
     ///
     /// It waits for the first heartbeat in the state directory, and acts when that has not changed for 10 s.
@@ -344,6 +350,8 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
         Command::Status(args) => status_cmd::status(&args, signals),
         Command::SafeMode(args) => safe_mode::safe_mode(&args),
         Command::KillSwitch(args) => kill_switch::kill_switch(&args),
+        Command::Freeze(args) => freeze::freeze(&args),
+        Command::Degrade(args) => degrade::degrade(&args),
         Command::Deadman(args) => deadman::deadman(&args, signals),
         Command::Orders(args) => orders::orders(&args, signals),
         Command::Health(args) => health::health(&args),
@@ -374,7 +382,7 @@ mod tests {
         let beside = |line: &str| commands_beside(line.split(' ').map(OsString::from));
         assert!(
             beside("btcbot frob")
-                .starts_with("demo, run, status, safe-mode, kill-switch, deadman, ")
+                .starts_with("demo, run, status, safe-mode, kill-switch, freeze, degrade, ")
         );
         assert_eq!(beside("btcbot config frob"), "check, show, schema, keys");
     }

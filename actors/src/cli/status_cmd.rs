@@ -115,16 +115,39 @@ fn screen(data: &Value) -> String {
 /// The mode, and one line for each who asks for it.
 pub fn mode_lines(data: &Value) -> Vec<String> {
     let mut lines = vec![format!("mode       {}", text(&data["mode"]))];
-    for voice in list(&data["contributions"]) {
-        lines.push(format!(
-            "           {} asks for {} ({}) since {}",
+    lines.extend(voice_lines(data, |_| true));
+    lines
+}
+
+/// One line for each contribution that is wanted.
+pub fn voice_lines(data: &Value, is_wanted: impl Fn(&Value) -> bool) -> Vec<String> {
+    let voices = list(&data["contributions"]).iter();
+    let line = |voice: &Value| {
+        format!(
+            "           {}{} asks for {} ({}) since {}{}",
+            voice["source"]
+                .as_str()
+                .map_or(String::new(), |source| format!("{source}: ")),
             text(&voice["code"]),
             text(&voice["mode"]),
             text(&voice["scope"]),
             since(data, voice),
-        ));
-    }
-    lines
+            words_behind(data, voice),
+        )
+    };
+    voices.filter(|voice| is_wanted(voice)).map(line).collect()
+}
+
+/// Who asked for it, why, and how long it still lasts, where an operator did.
+fn words_behind(data: &Value, voice: &Value) -> String {
+    let Some(by) = voice["by"].as_str() else {
+        return String::new();
+    };
+    let left = match (data["taken_us"].as_i64(), voice["until_us"].as_i64()) {
+        (Some(now), Some(until)) => format!(" for another {}", span((until - now).max(0) / 1_000)),
+        (Some(_) | None, Some(_) | None) => String::new(),
+    };
+    format!("{left}, by {by}: {}", text(&voice["reason"]))
 }
 
 fn venue_line(data: &Value) -> String {

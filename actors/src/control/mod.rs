@@ -7,6 +7,7 @@
 mod audit;
 pub mod client;
 pub mod desk;
+pub mod hold;
 pub mod kill_switch;
 pub mod orders;
 pub mod place;

@@ -1,8 +1,9 @@
 //! Desk and operator without a single actor behind the links: what holds while nobody else moves.
 
 use super::desk::Desk;
+use super::hold::{Freeze, Override};
 use super::server::Peer;
-use super::wire::{Request, Verdict, Why};
+use super::wire::{Answer, Request, Verdict, Why};
 use crate::beats::Beats;
 use crate::clock::{Clock, Offset};
 use crate::gate::{Flag, GateOwner};
@@ -15,7 +16,7 @@ use crate::params;
 use crate::store::{self, Entry, Header, Store, Venue};
 use crate::system::Links;
 use engine::checkpoint::Fold;
-use engine::ids::AccountTag;
+use engine::ids::{AccountTag, Symbol};
 use engine::record::Record;
 use engine::time::Timestamp;
 use std::sync::{Arc, Mutex};
@@ -67,6 +68,8 @@ fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
         configured_safe: false,
         unarmed_live: false,
         last_on: Mutex::new(None),
+        pairs: vec![Symbol::parse("BTCTRY").expect("a pair")],
+        holds: Mutex::default(),
     };
     let desk = Desk {
         operator: Arc::new(operator),
@@ -203,4 +206,114 @@ fn an_off_that_was_overtaken_by_a_raise_leaves_safe_mode_on_in_gate_and_journal(
         matches!(records.last(), Some(Record::SafeMode { on: true, .. })),
         "a restart must come back in safe mode: {records:?}"
     );
+}
+
+fn freeze(symbol: &str) -> Freeze {
+    Freeze {
+        symbol: symbol.to_owned(),
+        reason: "a drill".to_owned(),
+    }
+}
+
+/// Asks while the manual clock runs, so that a wait for what never shows has its end.
+async fn asked(bench: &Bench, request: Request) -> Answer {
+    tokio::select! {
+        biased;
+        answer = bench.desk.handle(PEER, request) => answer,
+        () = passing(&bench.desk.operator.clock) => unreachable!("time never ends"),
+    }
+}
+
+#[tokio::test]
+async fn a_freeze_names_a_configured_pair_is_recorded_and_is_let_go_on_record_first() {
+    let bench = bench(|_| ());
+    let unknown = asked(&bench, Request::FreezeOn(freeze("DOGETRY"))).await;
+    assert_eq!(unknown.verdict, Verdict::BadRequest);
+    assert!(unknown.text.contains("DOGETRY") && unknown.text.contains("BTCTRY"));
+    let early = asked(&bench, Request::FreezeClear(freeze("BTCTRY"))).await;
+    assert_eq!(early.verdict, Verdict::NotFound, "{early:?}");
+    let on = asked(&bench, Request::FreezeOn(freeze("BTCTRY"))).await;
+    assert_eq!(on.verdict, Verdict::Done, "{on:?}");
+    let mut unexplained = freeze("BTCTRY");
+    unexplained.reason.clear();
+    let unexplained = asked(&bench, Request::FreezeClear(unexplained)).await;
+    assert_eq!(unexplained.verdict, Verdict::BadRequest);
+    let clear = asked(&bench, Request::FreezeClear(freeze("BTC_TRY"))).await;
+    assert_eq!(clear.verdict, Verdict::Done, "{clear:?}");
+    let again = asked(&bench, Request::FreezeClear(freeze("BTCTRY"))).await;
+    assert_eq!(again.verdict, Verdict::NotFound);
+    let told: Vec<String> = bench.records().iter().map(kind).collect();
+    let expected = [
+        "held uid 1000",
+        "freeze on BTCTRY: done",
+        "let go uid 1000",
+        "freeze clear BTCTRY: asked",
+        "freeze clear BTCTRY: done",
+    ];
+    assert_eq!(told, expected);
+}
+
+fn kind(record: &Record) -> String {
+    match record {
+        Record::Held(hold) => format!("held {}", hold.by),
+        Record::LetGo { by, .. } => format!("let go {by}"),
+        Record::Audit { what, result, .. } => format!("{what}: {result}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_override_only_tightens_and_has_an_end() {
+    let bench = bench(|_| ());
+    let wish = |mode: &str, for_s: u64| {
+        Request::DegradeOverride(Override {
+            mode: mode.to_owned(),
+            for_s,
+            reason: "a drill".to_owned(),
+        })
+    };
+    let steps = [
+        (wish("NORMAL", 60), Verdict::Refused, "only tightens"),
+        (
+            wish("KILL_SWITCH", 60),
+            Verdict::Refused,
+            "kill-switch trip",
+        ),
+        (wish("FAST", 60), Verdict::BadRequest, "REDUCE_RISK_ONLY or"),
+        (wish("OBSERVE_ONLY", 0), Verdict::BadRequest, "for_s: "),
+        (wish("OBSERVE_ONLY", 604_801), Verdict::BadRequest, "604800"),
+        (wish("reduce_risk_only", 600), Verdict::Done, "600 s"),
+        (wish("OBSERVE_ONLY", 300), Verdict::Refused, "stands"),
+        (wish("OBSERVE_ONLY", 700), Verdict::Done, "OBSERVE_ONLY"),
+        (wish("REDUCE_RISK_ONLY", 900), Verdict::Refused, "stands"),
+    ];
+    for (number, (request, verdict, part)) in steps.into_iter().enumerate() {
+        // A shown effect that nobody shows costs a second of the clock.
+        let answer = asked(&bench, request).await;
+        assert_eq!(answer.verdict, verdict, "{number}: {answer:?}");
+        assert!(answer.text.contains(part), "{number}: {answer:?}");
+    }
+    let gate = bench.desk.operator.owner.gate();
+    assert!(gate.is_raised(Flag::Observe), "no mailbox stands between");
+    bench.desk.operator.clock.advance_ms(700_000);
+    let over = asked(&bench, Request::DegradeClear(why("late"))).await;
+    assert_eq!(over.verdict, Verdict::NotFound, "its time has ended it");
+}
+
+#[tokio::test]
+async fn a_hold_asked_for_anew_is_not_let_go_by_an_earlier_wish() {
+    let bench = bench(|_| ());
+    asked(&bench, Request::FreezeOn(freeze("BTCTRY"))).await;
+    let operator = &bench.desk.operator;
+    let pair = Symbol::parse("BTCTRY").ok();
+    let decided = operator.decide_let_go(pair, ("over", "uid 7"));
+    let (decided, _) = decided.expect("it is frozen");
+    operator.clock.advance_ms(1);
+    asked(&bench, Request::FreezeOn(freeze("BTCTRY"))).await;
+    assert!(!operator.carry_out_let_go(&decided));
+    let records = bench.records();
+    let mut fold = Fold::new(params::account_quote());
+    records.iter().for_each(|record| fold.take(record));
+    let holds = fold.sum().money().holds();
+    assert!(holds.of(pair).is_some(), "a restart comes back frozen");
 }

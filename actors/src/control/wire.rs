@@ -3,6 +3,7 @@
 //! It reads and writes lines and decides nothing. Every verb is a variant of [`Request`], so that a new one shows all
 //! its places to the compiler.
 
+use crate::control::hold::{Freeze, Override};
 use crate::control::kill_switch::Reset;
 use crate::control::orders::{Cancel, CancelAll, List};
 use crate::control::records::{Backup, Records};
@@ -50,6 +51,18 @@ pub enum Request {
     /// Asks for the end of one trip.
     #[serde(rename = "kill-switch.reset")]
     KillReset(Reset),
+    /// No new risk on a pair: never refused for a configured one.
+    #[serde(rename = "freeze.on")]
+    FreezeOn(Freeze),
+    /// Lets a frozen pair go.
+    #[serde(rename = "freeze.clear")]
+    FreezeClear(Freeze),
+    /// A step down for a while.
+    #[serde(rename = "degrade.override")]
+    DegradeOverride(Override),
+    /// Ends that step.
+    #[serde(rename = "degrade.clear")]
+    DegradeClear(Why),
     /// Own orders.
     #[serde(rename = "orders.list")]
     OrdersList(List),
@@ -71,13 +84,17 @@ pub enum Request {
 }
 
 /// Every verb, as errors list them.
-pub const VERBS: [&str; 12] = [
+pub const VERBS: [&str; 16] = [
     "status",
     "safe-mode.on",
     "safe-mode.off",
     "kill-switch.status",
     "kill-switch.trip",
     "kill-switch.reset",
+    "freeze.on",
+    "freeze.clear",
+    "degrade.override",
+    "degrade.clear",
     "orders.list",
     "orders.cancel",
     "orders.cancel-all",
@@ -96,6 +113,10 @@ impl Request {
             Self::KillStatus => "kill-switch.status",
             Self::KillTrip(_) => "kill-switch.trip",
             Self::KillReset(_) => "kill-switch.reset",
+            Self::FreezeOn(_) => "freeze.on",
+            Self::FreezeClear(_) => "freeze.clear",
+            Self::DegradeOverride(_) => "degrade.override",
+            Self::DegradeClear(_) => "degrade.clear",
             Self::OrdersList(_) => "orders.list",
             Self::OrdersCancel(_) => "orders.cancel",
             Self::OrdersCancelAll(_) => "orders.cancel-all",
@@ -167,7 +188,7 @@ fn known_verb(found: Option<Value>) -> Result<&'static str, String> {
 }
 
 /// A peer's text may be long and hold anything; an error repeats the start of it.
-fn short(text: String) -> String {
+pub(super) fn short(text: String) -> String {
     let plain = text.chars().filter(|c| !c.is_control());
     plain.take(ECHO_CHARS_MAX).collect()
 }
@@ -273,11 +294,25 @@ mod tests {
             Request::SafeModeOn(why.clone()),
             Request::SafeModeOff(why.clone()),
             Request::KillStatus,
-            Request::KillTrip(why),
+            Request::KillTrip(why.clone()),
             Request::KillReset(Reset {
                 latch: 7,
                 reason: "because".to_owned(),
             }),
+            Request::FreezeOn(Freeze {
+                symbol: "BTCTRY".to_owned(),
+                reason: "because".to_owned(),
+            }),
+            Request::FreezeClear(Freeze {
+                symbol: "BTCTRY".to_owned(),
+                reason: "because".to_owned(),
+            }),
+            Request::DegradeOverride(Override {
+                mode: "OBSERVE_ONLY".to_owned(),
+                for_s: 60,
+                reason: "because".to_owned(),
+            }),
+            Request::DegradeClear(why),
             Request::OrdersList(List { all: true }),
             Request::OrdersCancel(Cancel {
                 id: "7".to_owned(),
@@ -359,7 +394,9 @@ mod tests {
     fn an_error_repeats_only_the_start_of_what_was_sent() {
         let line = format!("{{\"v\":1,\"verb\":\"{}\\u0007\"}}", "a".repeat(9_000));
         let error = Request::of_line(line.as_bytes()).expect_err("unknown");
-        assert!(error.len() < 400 && !error.contains('\u{7}'), "{error}");
+        let listed = VERBS.join(", ").len();
+        assert!(error.len() < listed + ECHO_CHARS_MAX + 40, "{error}");
+        assert!(!error.contains('\u{7}'), "{error}");
     }
 
     #[test]

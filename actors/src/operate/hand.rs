@@ -43,6 +43,8 @@ impl Parts {
             configured_safe: self.settings.safety.safe_mode,
             unarmed_live: self.is_unarmed_live,
             last_on: Mutex::new(None),
+            pairs: self.settings.market.symbols.to_vec(),
+            holds: Mutex::new(self.holds.clone()),
         }
     }
 

@@ -55,6 +55,8 @@ fn subject(record: &Record) -> Option<ClientId> {
         | Record::Transfer { .. }
         | Record::Adjustment { .. }
         | Record::DayStart { .. }
+        | Record::Held(_)
+        | Record::LetGo { .. }
         | Record::SafeMode { .. }
         | Record::Audit { .. }
         | Record::Kill(_)

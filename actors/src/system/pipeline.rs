@@ -26,10 +26,11 @@ use engine::checkpoint::Checkpoint;
 use engine::core::{Core, Outbox};
 use engine::dice::Dice;
 use engine::feed::Feed;
-use engine::ids::BootTag;
+use engine::ids::{BootTag, ClientId};
 use engine::intent::CancelReason;
 use engine::mode::{Mode, ModeCode};
 use engine::msg::{RiskIn, RouterIn, StrategyIn};
+use engine::order::OrderView;
 use engine::reconcile::Reconciler;
 use engine::risk::{IdSource, RiskGate, RiskSettings, Venue};
 use engine::router::{Keep, OrderRouter, RouterSettings};
@@ -205,6 +206,14 @@ fn voices(plan: &Plan, past: &Checkpoint) -> Vec<(ModeCode, Mode)> {
     plan.voices.iter().copied().chain(was_safe).collect()
 }
 
+/// A freeze whose cancels a crash has cut off asks for them again.
+fn orders_of_frozen_pairs(past: &Checkpoint) -> Vec<ClientId> {
+    let holds = past.money().holds();
+    let is_frozen = |view: &&OrderView| holds.of(Some(view.order.intent.symbol)).is_some();
+    let frozen = past.orders().living().filter(is_frozen);
+    frozen.map(OrderView::client_id).collect()
+}
+
 /// OrderRouter, made once from the journal; it speaks before its first message, because orders may be open.
 pub(super) fn order_router<X: Exits>(
     stage: &mut Stage,
@@ -222,6 +231,7 @@ pub(super) fn order_router<X: Exits>(
     });
     core.recall(past.orders().clone());
     let is_held_back = !voices(plan, past).is_empty();
+    let frozen = orders_of_frozen_pairs(past);
     let (links, gate, eyes) = (stage.links.clone(), stage.gate.clone(), stage.eyes.clone());
     let (own_orders, clock) = (plan.own_orders.clone(), stage.clock.clone());
     let (link, trade) = (stage.links.router.clone(), stage.trade.clone());
@@ -248,6 +258,10 @@ pub(super) fn order_router<X: Exits>(
                 RouterIn::CancelAll(CancelReason::SafeMode),
                 &mut recovery,
             );
+        }
+        for id in frozen {
+            let wish = RouterIn::Cancel(id, CancelReason::Operator);
+            core.handle(clock.now(), wish, &mut recovery);
         }
         recovery
             .drain()

@@ -97,6 +97,8 @@ messages! { RiskGate hears RiskIn:
     Rules => |of| Some(Self::Rules(of.rules));
     Raise => |_| Some(Self::Raise(ModeCode::ClockSkew, Scope::Global, Mode::ObserveOnly));
     Clear => |_| Some(Self::Clear(ModeCode::ClockSkew, Scope::Global));
+    Hold => |of| Some(Self::Hold(Box::new(of.hold())));
+    LetGo => |of| Some(Self::LetGo(Some(of.symbol())));
     LiftKills => |_| Some(Self::LiftKills);
     Confirm => |_| Some(Self::Confirm(0));
     SubmitsHeld => |of| Some(Self::SubmitsHeld(of.now));

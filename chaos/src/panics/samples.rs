@@ -3,6 +3,7 @@
 use crate::life;
 use engine::answer::{BalanceRow, OwnTrade, TradeSource};
 use engine::book::{BookView, Distrust};
+use engine::hold::Hold;
 use engine::ids::{BootTag, ClientId, OrderId, Symbol, TradeId};
 use engine::instrument::Instrument;
 use engine::intent::{BookStamp, Intent, IntentClass, IntentReason, NewOrder, StrategyKind};
@@ -87,6 +88,17 @@ impl Samples {
             cash: Amount::ZERO,
             orders: Vec::new(),
             last_entry_at: None,
+        }
+    }
+
+    pub(super) fn hold(&self) -> Hold {
+        Hold {
+            symbol: Some(self.symbol()),
+            mode: Mode::ReduceRiskOnly,
+            until: Some(self.now),
+            reason: "a sample".to_owned(),
+            by: "nobody".to_owned(),
+            at: self.now,
         }
     }
 

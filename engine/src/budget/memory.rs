@@ -57,6 +57,8 @@ impl Memory {
             | Record::Transfer { .. }
             | Record::Adjustment { .. }
             | Record::DayStart { .. }
+            | Record::Held(_)
+            | Record::LetGo { .. }
             | Record::SafeMode { .. }
             | Record::Kill(_)
             | Record::Audit { .. }

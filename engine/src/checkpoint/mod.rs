@@ -151,6 +151,8 @@ impl Fold {
             | Record::Ended { .. }
             | Record::Opening { .. }
             | Record::DayStart { .. }
+            | Record::Held(_)
+            | Record::LetGo { .. }
             | Record::SafeMode { on: true, .. }
             | Record::Looked { .. }
             | Record::Spent { .. }

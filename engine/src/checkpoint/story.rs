@@ -7,13 +7,14 @@ use crate::answer::{
 };
 use crate::budget::{Cause, Rung, Spending, Stamp, Step};
 use crate::dice::Dice;
+use crate::hold::Hold;
 use crate::ids::{AccountTag, Asset, BootTag, ClientId, OrderId, Symbol, TradeId};
 use crate::intent::{
     BookStamp, CancelReason, Intent, IntentClass, IntentReason, NewOrder, StrategyKind,
 };
 use crate::kill::Kill;
 use crate::market::Side;
-use crate::mode::ModeCode;
+use crate::mode::{Mode, ModeCode};
 use crate::money::{Amount, Price, Qty};
 use crate::order::{OrderState, Resolution};
 use crate::record::{Record, RestoredFrom};
@@ -437,12 +438,40 @@ impl Story {
             return self.spend();
         }
         if self.dice.chance(200_000) {
+            return self.hold_or_let_go();
+        }
+        if self.dice.chance(200_000) {
             return self.trip_or_reset();
         }
         if self.dice.chance(500_000) {
             self.write(Record::Stop { at, leftovers: 0 });
         }
         self.start();
+    }
+
+    fn hold_or_let_go(&mut self) {
+        let at = self.now;
+        let pair = Symbol::parse("BTCTRY").expect("a pair");
+        let symbol = self.dice.chance(500_000).then_some(pair);
+        let (reason, by) = ("a drill".to_owned(), "uid 0".to_owned());
+        let record = if self.dice.chance(500_000) {
+            Record::Held(Hold {
+                symbol,
+                mode: Mode::ReduceRiskOnly,
+                until: self.dice.chance(500_000).then(|| at.plus_ms(60_000)),
+                reason,
+                by,
+                at,
+            })
+        } else {
+            Record::LetGo {
+                symbol,
+                reason,
+                by,
+                at,
+            }
+        };
+        self.write(record);
     }
 
     fn trip_or_reset(&mut self) {

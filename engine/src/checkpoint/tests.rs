@@ -159,14 +159,14 @@ fn but_looks(effects: Vec<RouterEffect>) -> Vec<RouterEffect> {
 
 #[test]
 fn stories_fold_most_of_their_orders() {
-    let story = Story::of(7, 4_000);
+    let story = Story::of(8, 4_000);
     let fold = Fold::of(quote(), SHORT, &story.records);
     let (ended, kept) = (story.ended.len(), fold.sum().orders().ended_count());
     assert!(ended > 200 && kept < ended / 5, "{kept} of {ended}");
     let size = serde_json::to_string(fold.sum())
         .expect("it can be written")
         .len();
-    let longer = Fold::of(quote(), SHORT, &Story::of(7, 8_000).records);
+    let longer = Fold::of(quote(), SHORT, &Story::of(8, 8_000).records);
     let larger = serde_json::to_string(longer.sum())
         .expect("it can be written")
         .len();
@@ -211,5 +211,6 @@ fn the_first_released_form_is_read() {
     let orders = sum.orders();
     assert_eq!((orders.living().count(), orders.ended_count()), (2, 1));
     assert!(sum.money().safe_since().is_some());
+    assert!(sum.money().holds().is_empty());
     assert!(sum.money().ledger().is_opened(quote()));
 }

@@ -29,6 +29,8 @@ pub enum DenyCode {
     Unknown,
     /// The pair has an open order that is not ours, and the operator wants that to freeze it.
     ForeignOrder,
+    /// 7: an operator has frozen the pair.
+    OperatorFreeze,
     /// 7: the pair is frozen for another reason.
     Frozen,
     /// 8: the pair is not one of ours, or pays in another currency.
@@ -106,6 +108,7 @@ impl DenyCode {
             Self::StrategyDisabled => "risk_block:strategy_disabled",
             Self::Unknown => "risk_block:unknown",
             Self::ForeignOrder => "risk_block:foreign_order",
+            Self::OperatorFreeze => "risk_block:operator_freeze",
             Self::Frozen => "risk_block:frozen",
             Self::NotInUniverse => "risk_block:not_in_universe",
             Self::SymbolNotTradable => "risk_block:symbol_not_tradable",

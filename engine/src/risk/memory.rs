@@ -10,6 +10,7 @@ use super::pair::Passes;
 use super::reserve::Orders;
 use super::transfers::{Flow, book_flow};
 use crate::answer::{OwnTrade, SubmitOutcome, UnknownCause};
+use crate::hold::Holds;
 use crate::ids::{Asset, ClientId, OrderId, Symbol};
 use crate::intent::NewOrder;
 use crate::ledger::{Booked, Ledger};
@@ -37,6 +38,9 @@ pub struct Memory {
     seq_next: u64,
     /// Since when an operator's safe mode holds.
     safe_since: Option<Timestamp>,
+    /// What an operator holds back; a hold that has ended by its time stays until the next of its reach.
+    #[serde(default, skip_serializing_if = "Holds::is_empty")]
+    holds: Holds,
 }
 
 impl Memory {
@@ -52,6 +56,7 @@ impl Memory {
             opened_at: None,
             seq_next: 0,
             safe_since: None,
+            holds: Holds::default(),
         }
     }
 
@@ -63,6 +68,11 @@ impl Memory {
     /// Returns since when an operator's safe mode holds.
     pub const fn safe_since(&self) -> Option<Timestamp> {
         self.safe_since
+    }
+
+    /// Returns what an operator holds back, holds whose time has passed included.
+    pub const fn holds(&self) -> &Holds {
+        &self.holds
     }
 
     /// Takes in a durable record, in the order of the journal.
@@ -145,6 +155,8 @@ impl Memory {
                 self.safe_since = self.safe_since.or(Some(*at))
             }
             Record::SafeMode { on: false, .. } => self.safe_since = None,
+            Record::Held(hold) => self.holds.put(hold.clone()),
+            Record::LetGo { symbol, .. } => drop(self.holds.take(*symbol)),
             Record::Boot { .. }
             | Record::Decided(_)
             | Record::Looked { .. }
@@ -300,6 +312,9 @@ impl RiskGate {
         if let Some(since) = memory.safe_since {
             let code = ModeCode::OperatorSafeMode;
             self.raise(since, code, Scope::Global, Mode::ObserveOnly);
+        }
+        for hold in memory.holds.iter().cloned() {
+            self.take_hold(hold.at, hold);
         }
         self.is_desk_due = true;
     }

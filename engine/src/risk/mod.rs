@@ -7,6 +7,7 @@ mod account;
 mod checks;
 mod deny;
 mod exposure;
+mod holds;
 mod limits;
 mod loss;
 mod memory;
@@ -29,6 +30,7 @@ use crate::approved::Approved;
 use crate::core::{Core, Outbox};
 use crate::decision::{BookSeen, Decision};
 use crate::foreign::{ForeignOrder, ForeignPolicy};
+use crate::hold::Holds;
 use crate::ids::{Asset, ClientId, Symbol};
 use crate::instrument::Instrument;
 use crate::intent::{Intent, NewOrder};
@@ -60,6 +62,8 @@ pub struct RiskGate {
     passes: BTreeMap<Symbol, Passes>,
     loss: LossWatch,
     board: ModeBoard,
+    /// What an operator holds back.
+    holds: Holds,
     /// When the position of a base was last closed.
     closed_at: BTreeMap<Asset, Timestamp>,
     /// Until when the exchange wants no orders.
@@ -101,6 +105,7 @@ impl RiskGate {
             passes: BTreeMap::new(),
             loss: LossWatch::default(),
             board,
+            holds: Holds::default(),
             closed_at: BTreeMap::new(),
             held_until: None,
             is_reconciled: false,
@@ -414,6 +419,8 @@ impl Core for RiskGate {
             RiskIn::Rules(rules) => self.on_rules(rules),
             RiskIn::Raise(code, scope, mode) => self.raise(now, code, scope, mode),
             RiskIn::Clear(code, scope) => self.clear(code, scope),
+            RiskIn::Hold(hold) => self.hold_back(now, *hold, out),
+            RiskIn::LetGo(symbol) => self.let_go(symbol),
             RiskIn::LiftKills => self.note_mode(ModeBoard::lift_kills),
             RiskIn::Confirm(number) => {
                 out.push(RiskEffect::Confirmed(number, self.board.global()));
@@ -431,7 +438,9 @@ impl Core for RiskGate {
     fn deadline(&self) -> Option<Timestamp> {
         let money = self.is_money_due.then_some(self.money_at);
         let opening = self.pending.as_ref().map(PendingOpening::deadline);
-        money.into_iter().chain(opening).chain(self.lag_at()).min()
+        let holds = self.holds.next_end();
+        let own = money.into_iter().chain(opening);
+        own.chain(self.lag_at()).chain(holds).min()
     }
 
     fn wake(&mut self, now: Timestamp, out: &mut Outbox<RiskEffect>) {

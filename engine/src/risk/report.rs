@@ -18,6 +18,7 @@ impl RiskGate {
     /// Ends a turn: whatever changed in it is told.
     pub(crate) fn finish(&mut self, now: Timestamp, out: &mut Outbox<RiskEffect>) {
         self.note_lag(now);
+        self.end_holds(now);
         self.open_if_ready(now, out);
         if std::mem::take(&mut self.is_mode_due) {
             out.push(RiskEffect::Mode(self.mode_report()));
@@ -76,6 +77,7 @@ impl RiskGate {
         ModeReport {
             mode: self.board.global(),
             voices: self.board.voices().copied().collect(),
+            holds: self.holds.clone(),
         }
     }
 

@@ -216,6 +216,8 @@ impl Memory {
             | Record::DayStart { .. }
             | Record::Spent { .. }
             | Record::Stepped { .. }
+            | Record::Held(_)
+            | Record::LetGo { .. }
             | Record::SafeMode { .. } => {}
         }
         None

@@ -173,6 +173,8 @@ fn step(story: &Story, entry: &Entry) -> String {
         | Record::Transfer { .. }
         | Record::Adjustment { .. }
         | Record::DayStart { .. }
+        | Record::Held(_)
+        | Record::LetGo { .. }
         | Record::SafeMode { .. }
         | Record::Looked { .. }
         | Record::Audit { .. }

@@ -136,6 +136,8 @@ pub(super) fn frozen(case: &mut Case<'_>) -> Verdict {
                 DenyCode::Unknown
             } else if voice.code == ModeCode::ForeignOrders {
                 DenyCode::ForeignOrder
+            } else if voice.code == ModeCode::OperatorFreeze {
+                DenyCode::OperatorFreeze
             } else {
                 DenyCode::Frozen
             };

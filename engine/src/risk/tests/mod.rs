@@ -8,6 +8,7 @@ mod defects;
 mod evidence;
 mod flows;
 mod funds;
+mod holds;
 mod limits;
 mod market;
 mod pace;
