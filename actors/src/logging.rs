@@ -3,16 +3,19 @@
 //! No file, no rotation, no waiting: a reader that stops reading costs lines, which are counted, and never a tick. The
 //! one idea: a field that an event brings is never overwritten by what surrounds it.
 
+mod collapse;
+mod lines;
+
 use crate::clock::Clock;
 use crate::redact::Filter;
+use collapse::Key;
 use engine::time::Timestamp;
+use lines::{Entry, Lines};
 use serde_json::Value;
 use std::fmt::{self, Write as _};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -26,12 +29,15 @@ use tracing_subscriber::reload;
 pub const LINES_MAX: usize = 8_192;
 /// Longest line, bytes; the rest of a longer text is cut.
 const TEXT_BYTES_MAX: usize = 16 << 10;
-/// Longest wait for the reader at the end.
-const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
-/// Tries to get the wish to flush into a full queue.
-const FLUSH_TRIES_MAX: u32 = 50;
-/// Pause between two tries.
-const FLUSH_PAUSE: Duration = Duration::from_millis(10);
+/// Fields that say whom a line is about; they stand in this order behind the fixed ones.
+const CONTEXT: [&str; 6] = [
+    "cycle_id",
+    "symbol",
+    "client_order_id",
+    "order_id",
+    "actor",
+    "mode",
+];
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +113,7 @@ impl Logging {
             Format::Json => false,
             Format::Pretty => true,
         };
-        let lines = Lines::start(std::io::stderr(), LINES_MAX);
+        let lines = Lines::start(std::io::stderr(), clock.clone(), LINES_MAX);
         let layer = LogLayer {
             clock,
             filter,
@@ -140,7 +146,7 @@ impl Logging {
 
     /// Returns a counter that outlives this handle, for the metrics.
     pub fn dropped_counter(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.lines.dropped)
+        self.lines.dropped_counter()
     }
 
     /// Waits a moment for what is still to be written.
@@ -177,66 +183,6 @@ pub fn log_panics(on_panic: impl Fn() + Send + Sync + 'static) {
         let thread = thread.name().unwrap_or("unnamed");
         tracing::error!(event = "panic", place, thread, "{text}");
     }));
-}
-
-enum Line {
-    Text(String),
-    Flush(SyncSender<()>),
-}
-
-/// The bounded queue to the writing thread.
-#[derive(Clone)]
-struct Lines {
-    send: SyncSender<Line>,
-    dropped: Arc<AtomicU64>,
-}
-
-impl Lines {
-    fn start(target: impl Write + Send + 'static, lines_max: usize) -> Self {
-        let (send, todo) = sync_channel(lines_max);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let thread = std::thread::Builder::new().name("log".to_owned());
-        // Without a thread every line counts as dropped: the process runs on, and the metric shows it.
-        let _ = thread.spawn(move || write_lines(target, &todo));
-        Self { send, dropped }
-    }
-
-    fn put(&self, line: String) {
-        if self.send.try_send(Line::Text(line)).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
-    fn flush(&self) {
-        let (send, done) = sync_channel(1);
-        let mut ask = Line::Flush(send);
-        for _ in 0..FLUSH_TRIES_MAX {
-            ask = match self.send.try_send(ask) {
-                Err(TrySendError::Full(ask)) => ask,
-                Ok(()) | Err(TrySendError::Disconnected(_)) => break,
-            };
-            std::thread::sleep(FLUSH_PAUSE);
-        }
-        // A reader that does not read is not waited for.
-        let _ = done.recv_timeout(FLUSH_TIME_MAX);
-    }
-}
-
-fn write_lines(mut target: impl Write, todo: &Receiver<Line>) {
-    while let Ok(line) = todo.recv() {
-        match line {
-            // A log that cannot be written must not stop anything (SIGPIPE is ignored).
-            Line::Text(text) => drop(target.write_all(text.as_bytes())),
-            Line::Flush(done) => {
-                let _ = target.flush();
-                let _ = done.send(());
-            }
-        }
-    }
 }
 
 /// Turns events into lines.
@@ -321,27 +267,38 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
             }
         }
         let meta = event.metadata();
-        let line = self.line(*meta.level(), meta.target(), fields);
-        self.lines.put(line);
+        self.lines
+            .put(self.entry(*meta.level(), meta.target(), fields));
     }
 }
 
 impl LogLayer {
-    fn line(&self, level: Level, target: &str, fields: Fields) -> String {
-        let ordered = self.ordered(level, target, fields);
+    fn entry(&self, level: Level, target: &str, fields: Fields) -> Entry {
+        let at = self.clock.now();
+        let ordered = self.ordered(at, level, target, fields);
         let mut line = if self.is_pretty {
             pretty(&ordered)
         } else {
             json(&ordered)
         };
         line.push('\n');
-        line
+        Entry {
+            at,
+            key: Key::of(level, &ordered),
+            line,
+        }
     }
 
-    /// Puts the fixed fields first and cleans every value.
-    fn ordered(&self, level: Level, target: &str, fields: Fields) -> Vec<(String, Value)> {
+    /// Puts the fixed fields first, those of the context behind them, and cleans every value.
+    fn ordered(
+        &self,
+        at: Timestamp,
+        level: Level,
+        target: &str,
+        mut fields: Fields,
+    ) -> Vec<(String, Value)> {
         let mut out = vec![
-            ("ts".to_owned(), Value::from(rfc3339(self.clock.now()))),
+            ("ts".to_owned(), Value::from(rfc3339(at))),
             ("level".to_owned(), Value::from(level.as_str())),
         ];
         let event = fields.get("event").cloned();
@@ -354,6 +311,11 @@ impl LogLayer {
         let run_id = run_id.unwrap_or_else(|| Value::from(self.run_id.as_str()));
         out.push(("run_id".to_owned(), run_id));
         out.push(("target".to_owned(), Value::from(target)));
+        let place = |name: &str| CONTEXT.iter().position(|one| *one == name);
+        // Stable: the event's own fields stay in the order in which it named them.
+        fields
+            .0
+            .sort_by_key(|(name, _)| place(name).unwrap_or(CONTEXT.len()));
         for (name, value) in fields.0 {
             if matches!(name, "event" | "message" | "run_id") {
                 continue;

@@ -1,6 +1,8 @@
 //! Lines as a collector sees them.
 
+use super::lines::Line;
 use super::*;
+use std::io::Write;
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, MutexGuard};
 use tracing::{error, info, info_span, warn};
@@ -30,7 +32,7 @@ impl Write for Page {
 
 fn logged(is_pretty: bool, levels: Levels, act: impl FnOnce()) -> Vec<String> {
     let page = Page::default();
-    let lines = Lines::start(page.clone(), LINES_MAX);
+    let lines = Lines::start(page.clone(), Clock::manual(START), LINES_MAX);
     let layer = LogLayer {
         clock: Clock::manual(START),
         filter: Filter::default(),
@@ -189,9 +191,13 @@ fn a_stopped_reader_costs_counted_lines_and_never_a_wait() {
     const SENT: u64 = 50;
     let (go, stop) = channel();
     let page = Page::default();
-    let lines = Lines::start(Stuck(stop, page.clone()), 8);
+    let lines = Lines::start(Stuck(stop, page.clone()), Clock::manual(START), 8);
     for _ in 0..SENT {
-        lines.put("x\n".to_owned());
+        lines.put(Entry {
+            at: START,
+            key: None,
+            line: "x\n".to_owned(),
+        });
     }
     let dropped = lines.dropped();
     assert!(dropped >= SENT - 9, "{dropped}");
@@ -204,4 +210,36 @@ fn a_stopped_reader_costs_counted_lines_and_never_a_wait() {
     is_done.recv().expect("everything before was written");
     let written = page.text().iter().filter(|byte| **byte == b'x').count() as u64;
     assert_eq!(written + dropped, SENT);
+}
+
+#[test]
+fn a_storm_of_one_error_is_eleven_lines_and_the_last_one_carries_the_last_fields() {
+    let lines = json_of(|| {
+        for n in 0..500 {
+            error!(event = "request_failed", actor = "feed", n, "try {n}");
+        }
+        error!(event = "request_failed", actor = "book", "another actor");
+    });
+    assert_eq!(lines.len(), 12, "{lines:?}");
+    let last = lines.last().expect("not empty");
+    let parsed: Value = serde_json::from_str(last).expect("JSON");
+    let seen = ["n", "msg", "repeated"].map(|name| parsed[name].clone());
+    let expected = [Value::from(499), Value::from("try 499"), Value::from(490)];
+    assert_eq!(seen, expected, "{last}");
+}
+
+#[test]
+fn what_a_line_is_about_stands_before_what_it_says() {
+    let lines = json_of(|| {
+        info!(
+            event = "a",
+            n = 1,
+            mode = "NORMAL",
+            symbol = "BTCTRY",
+            b = 2,
+            cycle_id = "c1"
+        )
+    });
+    let tail = r#""cycle_id":"c1","symbol":"BTCTRY","mode":"NORMAL","n":1,"b":2}"#;
+    assert!(lines[0].ends_with(tail), "{}", lines[0]);
 }
