@@ -30,9 +30,13 @@ for alert in $(sed -n 's/^ *- alert: //p' "$rules"); do
   grep -q "name: $alert fires" "$tests" || fail "$alert has no firing case"
   [ "$alert" = Watchdog ] || grep -q "name: $alert is silent" "$tests" || fail "$alert has no silent case"
   anchor=$(grep -A6 "alert: $alert\$" "$rules" | sed -n 's/.*RUNBOOK.md#//p' | head -1)
-  sed -n 's/^##* //p' docs/RUNBOOK.md | tr 'A-Z ' 'a-z-' | grep -qx "$anchor" || fail "$alert: docs/RUNBOOK.md has no anchor $anchor"
+  [ "$anchor" = "$(tr 'A-Z' 'a-z' <<<"$alert")" ] || fail "$alert: its runbook_url ends in $anchor"
+  section=$(sed -n "/^### $alert\$/,/^##/p" docs/RUNBOOK.md)
+  for word in Meaning Check Act Escalate; do
+    grep -q "^- \*\*$word\.\*\*" <<<"$section" || fail "$alert: docs/RUNBOOK.md does not say what it needs under $word"
+  done
 done
-ok "each alert has a firing case, a silent case and a runbook section"
+ok "each alert has a firing case, a silent case and a runbook section: meaning, check, act, escalate"
 for metric in $(grep -o '\(btcbot_[a-z_]*\|ws_[a-z_]*\|rest_[a-z0-9_]*\|stale_[a-z_]*\|reconcile_lag_ms\|circuit_[a-z_]*\)' <(grep 'expr:' "$rules") | sed 's/_bucket$//' | sort -u); do
   grep -q "\"$metric\"" actors/src/metrics.rs || fail "alert rules use $metric, which the engine does not have"
 done
@@ -61,13 +65,37 @@ must "Kubernetes manifests" kubernetes-validate --strict deploy/kubernetes/{stat
 sed 's/replicas: 1/replica: 1/' deploy/kubernetes/statefulset.yaml >"$scratch/statefulset.yaml"
 must_not "Kubernetes manifests" kubernetes-validate --strict "$scratch/statefulset.yaml"
 
+# What kustomize would make of the component: its patch, applied to the StatefulSet.
+python3 - "$scratch/patched.yaml" <<'PATCH'
+import sys, yaml
+pod = yaml.safe_load(open("deploy/kubernetes/statefulset.yaml"))
+component = yaml.safe_load(open("deploy/kubernetes/deadman/kustomization.yaml"))
+for step in yaml.safe_load(component["patches"][0]["patch"]):
+    assert (step["op"], step["path"]) == ("add", "/spec/template/spec/containers/-"), step
+    pod["spec"]["template"]["spec"]["containers"].append(step["value"])
+yaml.safe_dump(pod, open(sys.argv[1], "w"))
+PATCH
+must "Kubernetes manifests with the dead-man" kubernetes-validate --strict "$scratch/patched.yaml"
+
 # systemd says nothing about a good unit; /bin/true stands for the binary, which need not be installed here.
+for name in btcbot btcbot-deadman; do
+  sed 's#/usr/bin/btcbot#/bin/true#' "deploy/systemd/$name.service" >"$scratch/$name.service"
+done
+for name in btcbot btcbot-deadman; do
+  unit="$scratch/$name.service"
+  said=$(SYSTEMD_UNIT_PATH="$scratch:" systemd-analyze verify "$unit" 2>&1 || true)
+  [ -z "$said" ] || fail "$name.service: $said"
+  ok "$name.service"
+  must "$name.service: exposure is at most 2.0" systemd-analyze security --offline=true --threshold=20 "$unit"
+  grep '^→\|Overall' "$scratch/out" || true
+done
+# Every way to deploy the engine with keys starts the dead-man too.
+grep -q '^Wants=.*btcbot-deadman.service' deploy/systemd/btcbot.service || fail "btcbot.service does not start the dead-man"
+for file in deploy/systemd/btcbot-deadman.service docker-compose.yml deploy/compose/live.yml deploy/kubernetes/deadman/kustomization.yaml; do
+  grep -q 'deadman' "$file" || fail "$file has no dead-man"
+done
+ok "systemd, compose and Kubernetes start the dead-man"
 unit="$scratch/btcbot.service"
-sed 's#/usr/bin/btcbot#/bin/true#' deploy/systemd/btcbot.service >"$unit"
-said=$(systemd-analyze verify "$unit" 2>&1 || true)
-[ -z "$said" ] || fail "systemd unit: $said"
-ok "systemd unit"
-must "systemd exposure is at most 2.0" systemd-analyze security --offline=true --threshold=20 "$unit"
 sed -i 's/^ProtectSystem=.*/ProtectSytem=strict/' "$unit"
 [ -n "$(systemd-analyze verify "$unit" 2>&1 || true)" ] || fail "systemd unit: a planted error passed"
 ok "systemd unit: a planted error is found"
