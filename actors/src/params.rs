@@ -143,6 +143,7 @@ pub const fn strategy_params(settings: &Settings, kind: StrategyKind) -> Strateg
                 samples_min: reversion.samples_min as usize,
             })
         }
+        StrategyKind::Canary => KindParams::Canary,
     };
     StrategyParams {
         common: common(settings),

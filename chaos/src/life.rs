@@ -363,6 +363,7 @@ fn strategy(kind: StrategyKind) -> StrategyParams {
             max_hold_ms: 60_000,
             samples_min: 10,
         }),
+        StrategyKind::Canary => KindParams::Canary,
     };
     StrategyParams { common, kind }
 }

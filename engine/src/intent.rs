@@ -14,10 +14,12 @@ pub enum StrategyKind {
     MarketMaker,
     /// Buys below a moving anchor and sells near it.
     MeanReversion,
+    /// Places one tiny order far from the market in a cycle; `btcbot canary` alone runs it.
+    Canary,
 }
 
 impl StrategyKind {
-    /// Every strategy, in the order of the names.
+    /// Every strategy that a configuration can name, in the order of the names.
     pub const ALL: [Self; 2] = [Self::MarketMaker, Self::MeanReversion];
 
     /// Returns the name used in configuration, logs and metrics.
@@ -25,10 +27,11 @@ impl StrategyKind {
         match self {
             Self::MarketMaker => "market_maker",
             Self::MeanReversion => "mean_reversion",
+            Self::Canary => "canary",
         }
     }
 
-    /// Finds a strategy by its name.
+    /// Finds a strategy that a configuration can name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
@@ -66,6 +69,8 @@ pub enum IntentReason {
     MeanReversionStop,
     /// The position is older than allowed.
     MeanReversionTimeStop,
+    /// The canary's one order of a cycle.
+    CanaryBuy,
     /// Made known again out of the exchange's lists; who wanted it and why is lost.
     Recovered,
 }
@@ -81,6 +86,7 @@ impl IntentReason {
             Self::MeanReversionExit => "mean_reversion_exit",
             Self::MeanReversionStop => "mean_reversion_stop",
             Self::MeanReversionTimeStop => "mean_reversion_time_stop",
+            Self::CanaryBuy => "canary_buy",
             Self::Recovered => "recovered",
         }
     }
@@ -97,6 +103,8 @@ pub enum SilentReason {
     EdgeTooSmall,
     /// A position is held and no exit is due.
     Holding,
+    /// The order of this cycle was placed.
+    CycleDone,
     /// An own order on that side is still working.
     OrderWorking,
     /// The quote would be below the smallest order.
@@ -119,6 +127,7 @@ impl SilentReason {
             Self::InsideBand => "inside_band",
             Self::EdgeTooSmall => "edge_too_small",
             Self::Holding => "holding",
+            Self::CycleDone => "cycle_done",
             Self::OrderWorking => "order_working",
             Self::QuoteTooSmall => "quote_too_small",
             Self::Dust => "dust",

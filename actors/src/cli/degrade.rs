@@ -11,17 +11,8 @@ use crate::control::wire::{Answer, Request, Why};
 use clap::{Args, Subcommand};
 use std::time::Duration;
 
-const EXAMPLES: &str = "EXAMPLES:\n  \
-btcbot degrade status\n  \
-btcbot degrade override REDUCE_RISK_ONLY --for 2h --reason \"the central bank speaks\"\n  \
-btcbot degrade override OBSERVE_ONLY --for 30m --reason \"the exchange is slow\"\n  \
-btcbot degrade clear --reason \"it is over\"\n\n\
-EXIT CODES:\n  0 done, 2 usage, 3 there is no override, 4 no running process, 6 refused: it would not tighten,\n  \
-74 done, but not written down, 77 not your process";
-
 /// `degrade`.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
 pub struct DegradeArgs {
     /// Status, override or clear.
     #[command(subcommand)]

@@ -1,6 +1,7 @@
 //! `freeze`: takes one pair out of trading while the others go on.
 //!
-//! On is immediate and lasts over restarts; clear is written down before it acts.
+//! A frozen pair takes no new risk and its own orders are cancelled; what reduces a position still passes, and so does
+//! every cancel. On is immediate and lasts over restarts; clear is written down before it acts.
 
 use crate::cli::exit::Outcome;
 use crate::cli::running::{ANSWER_TIME_MAX, carry_out};
@@ -10,18 +11,8 @@ use crate::control::hold::Freeze;
 use crate::control::wire::{Answer, Request};
 use clap::{Args, Subcommand};
 
-const EXAMPLES: &str = "EXAMPLES:\n  \
-btcbot freeze on BTCTRY --reason \"the book looks wrong\"\n  \
-btcbot freeze status\n  \
-btcbot freeze clear BTCTRY --reason \"the exchange has explained it\"\n\n\
-A frozen pair takes no new risk: intents are denied risk_block:operator_freeze, its own orders are cancelled, and\n\
-what reduces a position still passes. Cancels always pass.\n\n\
-EXIT CODES:\n  0 done, 2 not a configured pair, 3 not frozen, 4 no running process, 6 refused, 74 on, but not written down,\n  \
-77 not your process";
-
 /// `freeze`.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
 pub struct FreezeArgs {
     /// On, status or clear.
     #[command(subcommand)]

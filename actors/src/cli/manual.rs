@@ -89,6 +89,25 @@ pub const PAGES: &[Page] = &[
     Page { path: "kill-switch reset", exits: WISHES, examples: &[
         ("btcbot kill-switch reset --latch 1700000000000 --reason \"cause found and removed\"", "the id is in `status`"),
     ] },
+    Page { path: "freeze on", exits: ASKS_OR_STORES, examples: &[
+        ("btcbot freeze on BTCTRY --reason \"the book looks wrong\"", "no new risk on it, and its orders are cancelled"),
+    ] },
+    Page { path: "freeze status", exits: ASKS, examples: &[
+        ("btcbot freeze status", "which pairs, who, why, since when"),
+    ] },
+    Page { path: "freeze clear", exits: ENDS, examples: &[
+        ("btcbot freeze clear BTCTRY --reason \"the exchange has explained it\"", "the pair trades again"),
+    ] },
+    Page { path: "degrade status", exits: ASKS, examples: &[
+        ("btcbot degrade status", "every contribution to the mode: source, code, since"),
+    ] },
+    Page { path: "degrade override", exits: WISHES, examples: &[
+        ("btcbot degrade override REDUCE_RISK_ONLY --for 2h --reason \"the central bank speaks\"", "only what reduces a position"),
+        ("btcbot degrade override OBSERVE_ONLY --for 30m --reason \"the exchange is slow\"", "no new order"),
+    ] },
+    Page { path: "degrade clear", exits: ENDS, examples: &[
+        ("btcbot degrade clear --reason \"it is over\"", "before its time; other contributions stay"),
+    ] },
     Page { path: "deadman", exits: READS, examples: &[
         ("btcbot deadman --config bot.toml --env-file deadman.env", "with a key pair of its own, which may trade"),
     ] },
@@ -179,6 +198,14 @@ pub const PAGES: &[Page] = &[
 
 /// Ends of a wish that is never refused, but may not get onto the disk.
 const ASKS_OR_STORES: &[Exit] = &[Exit::Ok, Exit::NotRunning, Exit::Store, Exit::Permission];
+/// Ends of a wish to end what may not be there.
+const ENDS: &[Exit] = &[
+    Exit::Ok,
+    Exit::CheckFailed,
+    Exit::NotRunning,
+    Exit::Refused,
+    Exit::Permission,
+];
 /// Ends of a look at the journal's file.
 const STATE: &[Exit] = &[
     Exit::Ok,

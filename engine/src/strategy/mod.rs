@@ -3,6 +3,7 @@
 //! A strategy is asked on a trusted book only, at most once per interval and pair. The host keeps samples, age and
 //! order of planning; a strategy is left with its formula. Nothing here can send an order: wishes go to the gate.
 
+pub mod canary;
 pub mod market_maker;
 pub mod mean_reversion;
 pub mod params;
@@ -20,6 +21,7 @@ use crate::market::Side;
 use crate::mode::Mode;
 use crate::msg::{DeskView, StrategyEffect, StrategyIn};
 use crate::time::Timestamp;
+use canary::Canary;
 use market_maker::MarketMaker;
 use mean_reversion::MeanReversion;
 use params::{CommonParams, KindParams, StrategyParams};
@@ -44,7 +46,14 @@ pub enum OwnerError {
 pub struct Strategies {
     /// Sorted by symbol; one owner each.
     owners: Vec<Owner>,
-    cycle: u32,
+    cycle: Cycle,
+}
+
+/// One turn of the beat that wishes are counted by.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cycle {
+    number: u32,
+    began: Option<Timestamp>,
 }
 
 /// One strategy with everything it knows about its pair.
@@ -79,7 +88,10 @@ impl Strategies {
             .into_iter()
             .map(|(symbol, params)| Owner::new(symbol, params))
             .collect();
-        Ok(Self { owners, cycle: 0 })
+        Ok(Self {
+            owners,
+            cycle: Cycle::default(),
+        })
     }
 
     fn owner(&mut self, symbol: Symbol) -> Option<&mut Owner> {
@@ -120,6 +132,7 @@ impl Owner {
         let strategy: Box<dyn Strategy> = match params.kind {
             KindParams::MarketMaker(params) => Box::new(MarketMaker::new(params)),
             KindParams::MeanReversion(params) => Box::new(MeanReversion::new(params)),
+            KindParams::Canary => Box::new(Canary),
         };
         let samples = Samples::new(common.sample_period_ms, strategy.samples_kept(&common));
         Self {
@@ -211,7 +224,7 @@ impl Owner {
     fn decide(
         &mut self,
         now: Timestamp,
-        cycle: u32,
+        cycle: Cycle,
         intents: &mut Vec<Intent>,
         out: &mut Outbox<StrategyEffect>,
     ) {
@@ -221,7 +234,7 @@ impl Owner {
         let Some(book) = self.book else {
             return;
         };
-        let decision = self.ask(now, &book);
+        let decision = self.ask(now, cycle, &book);
         for (id, reason) in decision.cancels {
             self.cancel(now, id, reason, out);
         }
@@ -232,7 +245,7 @@ impl Owner {
                 silent = Some(SilentReason::OrderWorking);
             } else {
                 self.asked.push((wish.side, now));
-                intents.push(self.intent(now, cycle, &book, wish));
+                intents.push(self.intent(now, cycle.number, &book, wish));
             }
         }
         if intents.len() > before {
@@ -241,7 +254,7 @@ impl Owner {
         self.tell_silence(silent, out);
     }
 
-    fn ask(&self, now: Timestamp, book: &TrustedBook) -> Decision {
+    fn ask(&self, now: Timestamp, cycle: Cycle, book: &TrustedBook) -> Decision {
         let Some(desk) = &self.desk else {
             return Decision::silent(SilentReason::Mode);
         };
@@ -255,6 +268,7 @@ impl Owner {
         };
         let scene = Scene {
             now,
+            cycle_at: cycle.began,
             book,
             desk,
             rules,
@@ -345,7 +359,10 @@ impl Core for Strategies {
                 }
             }
             StrategyIn::Cycle(cycle) => {
-                self.cycle = cycle;
+                self.cycle = Cycle {
+                    number: cycle,
+                    began: Some(now),
+                };
                 for owner in &mut self.owners {
                     owner.silent = None;
                     owner.is_due = true;

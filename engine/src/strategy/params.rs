@@ -75,6 +75,8 @@ pub enum KindParams {
     MarketMaker(MarketMakerParams),
     /// See [`MeanReversionParams`].
     MeanReversion(MeanReversionParams),
+    /// The shared numbers are all it needs.
+    Canary,
 }
 
 /// All numbers of the owner of one pair.
@@ -92,6 +94,7 @@ impl KindParams {
         match self {
             Self::MarketMaker(_) => StrategyKind::MarketMaker,
             Self::MeanReversion(_) => StrategyKind::MeanReversion,
+            Self::Canary => StrategyKind::Canary,
         }
     }
 }

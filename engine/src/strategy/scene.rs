@@ -36,6 +36,8 @@ pub trait Strategy: Debug + Send {
 pub struct Scene<'a> {
     /// When.
     pub now: Timestamp,
+    /// When the cycle began; `None` before the first.
+    pub cycle_at: Option<Timestamp>,
     /// The market.
     pub book: &'a TrustedBook,
     /// The own situation.

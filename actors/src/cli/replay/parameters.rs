@@ -249,6 +249,7 @@ const fn strategy_params(kind: StrategyKind) -> StrategyParams {
     let kind = match kind {
         StrategyKind::MarketMaker => KindParams::MarketMaker(maker()),
         StrategyKind::MeanReversion => KindParams::MeanReversion(reverter()),
+        StrategyKind::Canary => KindParams::Canary,
     };
     StrategyParams {
         common: common(),
@@ -263,6 +264,7 @@ pub fn describe(kind: StrategyKind) -> Value {
     let own = match kind {
         StrategyKind::MarketMaker => describe_maker(&maker()),
         StrategyKind::MeanReversion => describe_reverter(&reverter()),
+        StrategyKind::Canary => json!({}),
     };
     json!({
         "seed": SEED,

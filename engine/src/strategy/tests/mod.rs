@@ -1,5 +1,6 @@
 //! Stories of strategies: prices go in, wishes come out.
 
+mod canary;
 mod host;
 mod market_maker;
 mod mean_reversion;
