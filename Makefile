@@ -1,6 +1,6 @@
 # Each target is one line, and CI runs the same line.
 
-.PHONY: check test demo check-deploy reference
+.PHONY: check test demo dashboards check-deploy reference
 
 check:
 	cargo fmt --check && cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -10,6 +10,9 @@ test:
 
 demo:
 	cargo run --release --locked -- demo
+
+dashboards:
+	python3 deploy/grafana/generate.py
 
 check-deploy:
 	bash .ci/deploy.sh

