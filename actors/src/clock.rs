@@ -35,6 +35,13 @@ enum Source {
         start: Timestamp,
         since: i64,
     },
+    /// The runtime's time, which a simulation may pause, and how far it was moved by hand; and the latest that was shown.
+    Runtime {
+        start: Timestamp,
+        since: tokio::time::Instant,
+        moved_us: AtomicI64,
+        shown: AtomicI64,
+    },
     Manual(AtomicI64),
 }
 
@@ -71,6 +78,21 @@ impl Clock {
         })
     }
 
+    /// Makes a clock that shows `at` and follows the time of the runtime it is made on, which may be paused; for
+    /// simulations of the real actors. It must be read on that runtime only.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads any clock"
+    )]
+    pub fn of_runtime(at: Timestamp) -> Self {
+        Self::of(Source::Runtime {
+            start: at,
+            since: tokio::time::Instant::now(),
+            moved_us: AtomicI64::new(0),
+            shown: AtomicI64::new(at.0),
+        })
+    }
+
     /// Makes a clock that stands at `at` until it is moved; for tests and replays.
     pub fn manual(at: Timestamp) -> Self {
         Self::of(Source::Manual(AtomicI64::new(at.0)))
@@ -93,15 +115,26 @@ impl Clock {
             Source::Running { start, since } => {
                 Timestamp(start.0.saturating_add(boot_us() - since))
             }
+            Source::Runtime {
+                start,
+                since,
+                moved_us,
+                shown,
+            } => {
+                let passed = i64::try_from(since.elapsed().as_micros()).unwrap_or(i64::MAX);
+                let at = start.0.saturating_add(passed) + moved_us.load(Ordering::SeqCst);
+                Timestamp(shown.fetch_max(at, Ordering::SeqCst).max(at))
+            }
             Source::Manual(at) => Timestamp(at.load(Ordering::SeqCst)),
         }
     }
 
-    /// Moves a manual clock forward by `ms` milliseconds; a running clock is left alone.
+    /// Moves a manual clock forward by `ms` milliseconds, and a runtime's clock either way: one that is moved back
+    /// stands still until it is due again. A running clock is left alone.
     pub fn advance_ms(&self, ms: i64) {
         match &self.inner.source {
             Source::Running { .. } => {}
-            Source::Manual(at) => {
+            Source::Manual(at) | Source::Runtime { moved_us: at, .. } => {
                 at.fetch_add(ms.saturating_mul(1_000), Ordering::SeqCst);
             }
         }
@@ -228,6 +261,21 @@ mod tests {
                 fell_back: false
             }
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_of_a_paused_runtime_follows_it_and_never_steps_back() {
+        let clock = Clock::of_runtime(Timestamp::from_ms(1_000));
+        let wait = |ms| tokio::time::advance(std::time::Duration::from_millis(ms));
+        assert_eq!(clock.now(), Timestamp::from_ms(1_000));
+        wait(500).await;
+        assert_eq!(clock.now(), Timestamp::from_ms(1_500));
+        clock.advance_ms(-200);
+        assert_eq!(clock.now(), Timestamp::from_ms(1_500), "it stands still");
+        wait(300).await;
+        assert_eq!(clock.now(), Timestamp::from_ms(1_600));
+        clock.advance_ms(50);
+        assert_eq!(clock.now(), Timestamp::from_ms(1_650));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use actix::dev::ToEnvelope;
 use actix::{Actor, Context};
 use engine::supervisor::{ActorName, SupervisorIn};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc};
 
 /// Commands that may wait for one guardian; more than a handful means that the supervisor runs away.
 pub const COMMANDS_MAX: usize = 16;
@@ -29,26 +29,26 @@ pub enum Command {
 /// Holds every first instance back until all of them can be reached.
 ///
 /// A first message that finds nobody is lost for good: a book that never hears of its session waits for ever. It rises
-/// when the last copy is gone; each guardian gives its own away once its actor's address is published.
+/// when the last copy is gone; each guardian gives its own away once its actor's address is published. Whoever waits
+/// goes on in the order in which it came, so that a simulation begins alike every time.
 #[derive(Clone)]
 pub struct Curtain {
-    held: watch::Sender<()>,
-    risen: watch::Receiver<()>,
+    held: broadcast::Sender<()>,
 }
 
 impl Default for Curtain {
     fn default() -> Self {
-        let (held, risen) = watch::channel(());
-        Self { held, risen }
+        let (held, _) = broadcast::channel(1);
+        Self { held }
     }
 }
 
 impl Curtain {
     async fn pass(self) {
-        let Self { held, mut risen } = self;
-        drop(held);
+        let mut risen = self.held.subscribe();
+        drop(self);
         // Nothing is ever sent: the error is the end of the last sender.
-        let _risen = risen.changed().await;
+        let _risen = risen.recv().await;
     }
 }
 

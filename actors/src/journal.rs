@@ -110,6 +110,22 @@ impl Journal {
         beats: Beats,
         on_event: impl FnMut(JournalEvent) + Send + 'static,
     ) -> Result<(Self, JournalThread), StoreError> {
+        let (journal, hand) = Self::by_hand(store, fold, beats, on_event);
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || hand.writer.run(&hand.commands))
+            .map_err(StoreError::Io)?;
+        Ok((journal, JournalThread(thread)))
+    }
+
+    /// Makes a journal without a thread: nothing is on disk until whoever holds the hand commits it. For simulations,
+    /// in which a commit takes as long as they say.
+    pub fn by_hand(
+        store: Store,
+        fold: Fold,
+        beats: Beats,
+        on_event: impl FnMut(JournalEvent) + Send + 'static,
+    ) -> (Self, Hand) {
         let (send, commands) = sync_channel(QUEUE_MAX);
         let clock = beats.clock().clone();
         let shared = Arc::new(Shared::default());
@@ -128,12 +144,8 @@ impl Journal {
             shared: Arc::clone(&shared),
             on_event: Box::new(on_event),
         };
-        let thread = std::thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || writer.run(&commands))
-            .map_err(StoreError::Io)?;
         let queue = Arc::new(Mutex::new(queue));
-        Ok((Self { queue, shared }, JournalThread(thread)))
+        (Self { queue, shared }, Hand { writer, commands })
     }
 
     /// Queues one record and returns its sequence number; it is durable once [`JournalEvent::Durable`] reaches it.
@@ -223,6 +235,42 @@ fn refused(error: &TrySendError<Command>) -> AppendError {
     match error {
         TrySendError::Full(_) => AppendError::Full,
         TrySendError::Disconnected(_) => AppendError::Closed,
+    }
+}
+
+/// The writer of a journal without a thread.
+pub struct Hand {
+    writer: Writer,
+    commands: Receiver<Command>,
+}
+
+impl Hand {
+    /// Commits one group of what waits, `group_max` appends at most, and returns the records that it put on disk.
+    ///
+    /// # Errors
+    /// As the store's; nothing is acknowledged afterwards.
+    pub fn commit(&mut self, group_max: usize) -> Result<Vec<Record>, StoreError> {
+        let mut group = Vec::new();
+        for command in self.commands.try_iter().take(group_max.min(GROUP_MAX)) {
+            match command {
+                Command::Append(together) => group.extend(together),
+                // Both are for start and stop, which block a thread; whoever waits hears that the journal is closed.
+                Command::Sync(_) | Command::Snapshot(_) => {}
+            }
+        }
+        let records = group.iter().map(|(_, record)| record.clone()).collect();
+        match self.writer.commit(group) {
+            Ok(()) => Ok(records),
+            Err(error) => {
+                self.writer.shared.has_failed.store(true, Ordering::SeqCst);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives the store back, as it is on disk: what waits is lost.
+    pub fn into_store(self) -> Store {
+        self.writer.store
     }
 }
 
