@@ -80,10 +80,6 @@ impl Clock {
 
     /// Makes a clock that shows `at` and follows the time of the runtime it is made on, which may be paused; for
     /// simulations of the real actors. It must be read on that runtime only.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads any clock"
-    )]
     pub fn of_runtime(at: Timestamp) -> Self {
         Self::of(Source::Runtime {
             start: at,

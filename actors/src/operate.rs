@@ -383,10 +383,7 @@ impl Parts {
             None => LiveExits::cancels_only(way),
         };
         let client = self.reads.clone();
-        let reads = move |links: &Links| LiveReads {
-            client: client.clone(),
-            reconciler: links.reconciler.clone(),
-        };
+        let reads = move |links: &Links| LiveReads::new(client.clone(), links.reconciler.clone());
         system::start(plan, store, exits, reads)
     }
 

@@ -8,6 +8,7 @@ use engine::core::Core;
 use engine::msg::{PassReport, ReadRequest, ReconcileEffect, ReconcileIn, RiskIn, RouterIn};
 use engine::reconcile::{RECONCILE_PENDING, RECONCILE_SETTLED, Reconciler};
 use engine::time::Timestamp;
+use std::sync::Arc;
 
 /// Answers and wishes that may wait; a dropped one fails its pass, and the next pass starts over.
 pub const MAILBOX: usize = 256;
@@ -75,25 +76,87 @@ impl<R: ReadPort> Perform for ReconcilerPort<R> {
     }
 }
 
-/// Reads of the real exchange, or of one that speaks its protocol.
+/// Reads of the real exchange, or of one that speaks its protocol; made anew for each instance.
 pub struct LiveReads {
-    /// The client.
-    pub client: Reads,
-    /// Where answers go.
-    pub reconciler: Link<ReconcileIn>,
+    client: Reads,
+    reconciler: Link<ReconcileIn>,
+    /// Gone with the instance: an answer to its question, which its successor asks again, shows an older account than
+    /// the successor would take it for.
+    asker: Arc<()>,
+}
+
+impl LiveReads {
+    /// Makes the reads of one instance; answers go to its link while it lives.
+    pub fn new(client: Reads, reconciler: Link<ReconcileIn>) -> Self {
+        Self {
+            client,
+            reconciler,
+            asker: Arc::default(),
+        }
+    }
 }
 
 impl ReadPort for LiveReads {
     fn read(&self, request: ReadRequest) {
         let (client, reconciler) = (self.client.clone(), self.reconciler.clone());
+        let asker = Arc::downgrade(&self.asker);
         actix_rt::spawn(async move {
             let reply = client.read(request).await;
-            if reconciler.send(ReconcileIn::Reply(reply)) != Sent::Delivered {
+            let is_awaited = asker.upgrade().is_some();
+            if is_awaited && reconciler.send(ReconcileIn::Reply(reply)) != Sent::Delivered {
                 tracing::warn!(
                     event = "read_reply_dropped",
                     msg = "the pass will time out and start over"
                 );
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::version::BUILD;
+    use crate::clock::Clock;
+    use crate::driver::reads::tests::nowhere;
+    use crate::driver::toll::Toll;
+    use crate::link::Tell;
+    use crate::metrics::Metrics;
+    use actix::{Actor, Context, Handler};
+    use engine::msg::ReadReply;
+    use tokio::sync::mpsc;
+
+    /// What the living instance is told.
+    struct Ear(mpsc::UnboundedSender<ReconcileIn>);
+
+    impl Actor for Ear {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Tell<ReconcileIn>> for Ear {
+        type Result = ();
+
+        fn handle(&mut self, message: Tell<ReconcileIn>, _ctx: &mut Context<Self>) {
+            self.0.send(message.0).expect("the test listens");
+        }
+    }
+
+    #[actix_rt::test]
+    async fn an_answer_to_an_instance_that_has_ended_is_not_its_successors() {
+        let clock = Clock::manual(Timestamp::from_ms(1_700_000_000_000));
+        let metrics = Metrics::new(BUILD, &[], clock.now());
+        let client = nowhere(&clock, &metrics, &Toll::default());
+        let (send, mut heard) = mpsc::unbounded_channel();
+        let link = Link::default();
+        link.publish(Ear(send).start().recipient());
+        let ended = LiveReads::new(client.clone(), link.clone());
+        ended.read(ReadRequest::Balances);
+        drop(ended);
+        let living = LiveReads::new(client, link);
+        living.read(ReadRequest::OpenOrders);
+        let first = heard.recv().await;
+        let reply = ReadReply::Failed(ReadRequest::OpenOrders);
+        assert_eq!(first, Some(ReconcileIn::Reply(reply)));
+        assert!(heard.try_recv().is_err(), "one answer, to who asked");
     }
 }

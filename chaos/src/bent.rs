@@ -96,8 +96,8 @@ impl World {
     }
 
     fn view_of(&self, id: ClientId) -> Option<OrderView> {
-        let view = self.life.as_ref()?.desk.router().order(id)?;
-        Some(*view).filter(|view| !view.state.is_terminal())
+        let view = self.life.as_ref()?.body.router().order(id).copied()?;
+        Some(view).filter(|view| !view.state.is_terminal())
     }
 
     /// Sends an order again, once; returns whether it did.

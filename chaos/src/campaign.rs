@@ -3,17 +3,44 @@
 use crate::oracle::Violation;
 use crate::plan::Plan;
 use crate::planted::Plant;
+use crate::shells;
 use crate::trace::Trace;
 use crate::workers::on_all_cores;
 use crate::world::{Figures, Outcome, World};
 use serde::Serialize;
+use std::panic::UnwindSafe;
 
 /// Failing seeds that are listed.
 const FAILING_MAX: usize = 10;
-/// Every seed of this many runs twice, and must leave the same trace.
+/// Seeds of cores of which one runs twice.
 const TWICE_EVERY: u64 = 10;
 /// Lines of the trace that a failing seed shows.
 pub const TAIL_LINES: usize = 40;
+
+/// How a seed is run.
+#[derive(Clone, Copy)]
+pub struct Tier {
+    /// The command that runs it.
+    pub name: &'static str,
+    /// Runs a seed, with a planted bug or none, and keeps the last lines of its trace.
+    pub run: fn(u64, Option<Plant>, usize) -> Outcome,
+    /// Every seed of this many runs twice, and must leave the same trace.
+    twice_every: u64,
+}
+
+/// The cores on one thread.
+pub const CORES: Tier = Tier {
+    name: "core",
+    run: run_seed,
+    twice_every: TWICE_EVERY,
+};
+
+/// The cores inside the real actors; a runtime has more ways to differ, so each seed runs twice.
+pub const SHELLS: Tier = Tier {
+    name: "actors",
+    run: shells::run_seed,
+    twice_every: 1,
+};
 
 /// What many seeds came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -54,12 +81,20 @@ pub struct Summary {
     pub simulated_hours: i64,
     /// Rules that were broken, over all seeds.
     pub violations: u64,
+    /// Actors that a planted panic ended.
+    pub panics: u64,
+    /// Messages that actors handled.
+    pub messages: u64,
     /// Seeds that left two traces.
     pub nondeterministic: u64,
+    /// All traces as one number, 16 hexadecimal digits.
+    pub hash: String,
     /// The first seeds that failed.
     pub failing_seeds: Vec<u64>,
     #[serde(skip)]
     ms: i64,
+    #[serde(skip)]
+    traces: u64,
 }
 
 impl Summary {
@@ -86,6 +121,10 @@ impl Summary {
         self.kills += figures.kills;
         self.beyond += u64::from(plan.is_beyond);
         self.vacuous += u64::from(figures.orders == 0);
+        self.panics += figures.panics;
+        self.messages += figures.messages;
+        self.traces = (self.traces.rotate_left(1)) ^ outcome.trace.hash();
+        self.hash = format!("{:016x}", self.traces);
         self.ms += figures.ms;
         self.simulated_hours = self.ms / 3_600_000;
         self.violations += u64::try_from(outcome.violations.len()).unwrap_or(u64::MAX);
@@ -105,18 +144,27 @@ impl Summary {
 ///
 /// A panic of a core is a broken rule like any other; its trace is lost.
 pub fn run_seed(seed: u64, plant: Option<Plant>, lines: usize) -> Outcome {
-    let run = || World::new(Plan::of(seed), plant, Trace::keeping(lines)).run();
-    std::panic::catch_unwind(run).unwrap_or_else(|_| panicked(seed))
+    guarded(seed, || {
+        World::new(Plan::of(seed), plant, Trace::keeping(lines)).run()
+    })
 }
 
-fn panicked(seed: u64) -> Outcome {
+pub(crate) fn guarded(seed: u64, run: impl FnOnce() -> Outcome + UnwindSafe) -> Outcome {
+    std::panic::catch_unwind(run).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        panicked(seed, text.unwrap_or_default())
+    })
+}
+
+fn panicked(seed: u64, text: &str) -> Outcome {
     Outcome {
         seed,
         figures: Figures::default(),
         violations: vec![Violation {
             at: 0,
             rule: "no_panic",
-            seen: "a core or the exchange panicked".to_owned(),
+            seen: format!("a core or the exchange panicked: {text}"),
         }],
         trace: Trace::keeping(0),
     }
@@ -129,10 +177,11 @@ struct Played {
     is_repeatable: bool,
 }
 
-fn play(seed: u64) -> Played {
-    let outcome = run_seed(seed, None, 0);
-    let is_repeatable = !seed.is_multiple_of(TWICE_EVERY)
-        || run_seed(seed, None, 0).trace.hash() == outcome.trace.hash();
+fn play(tier: Tier, seed: u64) -> Played {
+    let run = || (tier.run)(seed, None, 0);
+    let outcome = run();
+    let is_repeatable =
+        !seed.is_multiple_of(tier.twice_every) || run().trace.hash() == outcome.trace.hash();
     Played {
         plan: Plan::of(seed),
         outcome,
@@ -141,9 +190,9 @@ fn play(seed: u64) -> Played {
 }
 
 /// Runs seeds on every core; `show` is told of the first that broke a rule, in their order, with the end of the trace.
-pub fn run(seeds: &[u64], mut show: impl FnMut(&Outcome)) -> Summary {
+pub fn run(tier: Tier, seeds: &[u64], mut show: impl FnMut(&Outcome)) -> Summary {
     let mut summary = Summary::default();
-    for played in on_all_cores(seeds, |seed| play(*seed)) {
+    for played in on_all_cores(seeds, |seed| play(tier, *seed)) {
         let (outcome, seed) = (&played.outcome, played.outcome.seed);
         summary.add(outcome, &played.plan);
         summary.nondeterministic += u64::from(!played.is_repeatable);
@@ -151,7 +200,7 @@ pub fn run(seeds: &[u64], mut show: impl FnMut(&Outcome)) -> Summary {
             continue;
         }
         if summary.fail(seed) {
-            show(&run_seed(seed, None, TAIL_LINES));
+            show(&(tier.run)(seed, None, TAIL_LINES));
         }
     }
     summary
@@ -196,7 +245,9 @@ const HUNT_STRIDE: u64 = 100_000;
 
 /// Looks for every planted bug, `searches` times, in at most `seeds_max` seeds each.
 pub fn hunt(searches: u64, seeds_max: u64) -> Hunts {
-    let bugs = on_all_cores(&Plant::ALL, |bug| hunt_one(*bug, searches, seeds_max));
+    let bugs = on_all_cores(&Plant::ALL, |bug| {
+        hunt_one(CORES, *bug, searches, seeds_max)
+    });
     let all = usize::try_from(searches).unwrap_or(usize::MAX);
     let mut seeds: Vec<u64> = bugs.iter().flat_map(|hunt| hunt.seeds.clone()).collect();
     seeds.sort_unstable();
@@ -209,7 +260,7 @@ pub fn hunt(searches: u64, seeds_max: u64) -> Hunts {
 }
 
 /// Looks for one planted bug.
-pub fn hunt_one(bug: Plant, searches: u64, seeds_max: u64) -> Hunt {
+pub fn hunt_one(tier: Tier, bug: Plant, searches: u64, seeds_max: u64) -> Hunt {
     let mut hunt = Hunt {
         bug,
         seeds: Vec::new(),
@@ -218,7 +269,7 @@ pub fn hunt_one(bug: Plant, searches: u64, seeds_max: u64) -> Hunt {
     for search in 0..searches {
         let first = 1 + search * HUNT_STRIDE;
         let broken = |seed: &u64| {
-            let run = || run_seed(first + seed, Some(bug), 0);
+            let run = || (tier.run)(first + seed, Some(bug), 0);
             let outcome = run();
             let is_repeatable =
                 bug != Plant::HashOrder || run().trace.hash() == outcome.trace.hash();

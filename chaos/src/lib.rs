@@ -2,7 +2,8 @@
 //!
 //! Virtual time, one thread, no runtime: a seed is a schedule, and the same seed is the same schedule. What is to be
 //! shown: at most one exchange order per intent, and every exchange order eventually known, whatever fails when. Beside
-//! it, on a real clock, the real shells (`panics`, `flood`) and the release binary (`process`).
+//! it the real shells: in virtual time too (`shells`), and on a real clock (`panics`, `flood`); and the release binary
+//! (`process`).
 #![forbid(unsafe_code)]
 #![warn(missing_docs, clippy::missing_errors_doc)]
 #![deny(
@@ -12,6 +13,7 @@
 )]
 
 mod bent;
+mod body;
 pub mod campaign;
 pub mod disk;
 pub mod faults;
@@ -27,7 +29,9 @@ pub mod plan;
 pub mod planted;
 pub mod points;
 pub mod process;
+pub mod shells;
 pub mod storms;
+mod story;
 mod stream;
 pub mod trace;
 mod truth;

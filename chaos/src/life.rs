@@ -2,11 +2,12 @@
 //!
 //! A crash drops a life whole. The next one is made of the journal alone, as `actors/src/system.rs` does it.
 
+use crate::body::Body;
 use crate::plan::Plan;
 use crate::planted::Plant;
 use engine::book::{BookLimits, Books};
 use engine::checkpoint::{Checkpoint, Fold};
-use engine::desk::{Cores, Desk};
+use engine::desk::Cores;
 use engine::dice::Dice;
 use engine::feed::{Access, Feed, FeedLimits};
 use engine::foreign::ForeignPolicy;
@@ -75,10 +76,9 @@ pub(crate) struct Socket {
 }
 
 /// One process.
-#[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) number: u32,
-    pub(crate) desk: Desk,
+    pub(crate) body: Body,
     /// Our clock less the exchange's, milliseconds.
     pub(crate) skew_ms: i64,
     /// What our clock showed last: it never goes back.
@@ -110,6 +110,34 @@ pub(crate) struct Life {
 }
 
 impl Life {
+    /// A process that has just begun.
+    pub(crate) fn begun(
+        number: u32,
+        body: Body,
+        (skew_ms, local): (i64, Timestamp),
+        is_killed: bool,
+    ) -> Self {
+        Self {
+            number,
+            body,
+            skew_ms,
+            local_min: local,
+            due: None,
+            offset_ms: 0,
+            socket: Socket::default(),
+            tickets: BTreeSet::new(),
+            reads: BTreeMap::new(),
+            is_shut: is_killed,
+            mode: Mode::ObserveOnly,
+            clean_pass_at: None,
+            clean_pass_before: None,
+            syncing: BTreeSet::new(),
+            looks: Vec::new(),
+            resent: BTreeSet::new(),
+            unchecked: BTreeSet::new(),
+        }
+    }
+
     /// Returns our clock's time at a moment of the exchange's.
     pub(crate) fn local(&self, now: Timestamp) -> Timestamp {
         now.plus_ms(self.skew_ms).max(self.local_min)

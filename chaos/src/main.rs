@@ -1,5 +1,6 @@
 //! The command: seeds, crash points and planted bugs; a report on stdout, traces on stderr.
 
+use chaos::campaign::Tier;
 use chaos::world::Outcome;
 use chaos::{campaign, disk, faults, flood, panics, points, process};
 use clap::{Args, Parser, Subcommand};
@@ -34,6 +35,8 @@ struct Cli {
 enum Command {
     /// Runs seeds, or replays one with its trace.
     Core(Core),
+    /// The same with the real actors, in paused time: mailboxes, panics and fresh instances, gate and journal.
+    Actors(Core),
     /// Crashes three short stories before and after every effect.
     CrashPoints(CrashPoints),
     /// Plants bugs and looks for them.
@@ -184,9 +187,10 @@ struct Core {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Core(core) => run_core(&core),
+        Command::Core(core) => run_seeds(campaign::CORES, &core),
+        Command::Actors(asked) => run_seeds(campaign::SHELLS, &asked),
         Command::CrashPoints(asked) => {
-            let points = points::run(asked.stride, show);
+            let points = points::run(asked.stride, |outcome| show("crash-points", outcome));
             let schema = "btcbot.chaos-points/v1";
             report(schema, points.is_ok(), &points, &asked.output)
         }
@@ -213,7 +217,7 @@ fn commit_seed(hash: &str) -> Result<u64, String> {
         .ok_or_else(|| "a commit hash has at least 16 hexadecimal digits".to_owned())
 }
 
-fn show(outcome: &Outcome) {
+fn show(command: &str, outcome: &Outcome) {
     for line in outcome.trace.lines() {
         eprintln!("  {line}");
     }
@@ -226,13 +230,16 @@ fn show(outcome: &Outcome) {
         "failed"
     };
     let seed = outcome.seed;
-    eprintln!("seed {seed} {verdict}; replay: btcbot-chaos core --seed {seed}");
+    eprintln!("seed {seed} {verdict}; replay: btcbot-chaos {command}");
 }
 
-fn run_core(core: &Core) -> ExitCode {
+fn run_seeds(tier: Tier, core: &Core) -> ExitCode {
+    let shown = |outcome: &Outcome| {
+        show(&format!("{} --seed {}", tier.name, outcome.seed), outcome);
+    };
     if let Some(seed) = core.seed {
-        let outcome = campaign::run_seed(seed, None, TRACE_LINES);
-        show(&outcome);
+        let outcome = (tier.run)(seed, None, TRACE_LINES);
+        shown(&outcome);
         eprintln!("{:?}", outcome.figures);
         return ExitCode::from(u8::from(!outcome.violations.is_empty()));
     }
@@ -243,13 +250,9 @@ fn run_core(core: &Core) -> ExitCode {
         .map_or_else(String::new, |seed| format!(" and {seed} of the commit"));
     let (from, to) = (core.from, last.saturating_sub(1));
     eprintln!("seeds {from} to {to}{of_commit}; {BUILD}");
-    let summary = campaign::run(&seeds, show);
-    report(
-        "btcbot.chaos-core/v1",
-        summary.is_ok(),
-        &summary,
-        &core.output,
-    )
+    let summary = campaign::run(tier, &seeds, shown);
+    let schema = format!("btcbot.chaos-{}/v1", tier.name);
+    report(&schema, summary.is_ok(), &summary, &core.output)
 }
 
 fn run_disk(asked: &Disk) -> ExitCode {

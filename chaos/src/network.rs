@@ -43,6 +43,8 @@ const SKEW_MS_DOUBT: i64 = SKEW_MS_KILL - CLOCK_WAY_MS_MAX / 2;
 const NO_RETRY_AFTER_MS: i64 = 60_000;
 /// A second of our clock, milliseconds.
 const TICK_MS: i64 = 1_000;
+/// Longest time from a cause to the kill where it goes through mailboxes, milliseconds.
+const SHELLS_KILL_MS: i64 = 1_000;
 /// Lag of a healthy list, milliseconds.
 const LAG_MS: i64 = 200;
 
@@ -346,6 +348,7 @@ impl World {
         let (code, scope) = (ModeCode::ClockSkew, Scope::Global);
         let skew_ms = offset_ms.abs();
         if skew_ms >= SKEW_MS_KILL {
+            self.kill_shells(code);
             self.tell(DeskIn::Risk(RiskIn::Raise(code, scope, Mode::KillSwitch)));
             self.must_be_killed("clock_kills");
         } else if skew_ms >= SKEW_MS_WARN {
@@ -358,6 +361,16 @@ impl World {
 
     /// What trips the kill switch has tripped it by the end of the turn.
     fn must_be_killed(&mut self, rule: &'static str) {
+        let number = self.life.as_ref().map_or(0, |life| life.number);
+        if self.is_shelled() {
+            // Through mailboxes it takes some turns.
+            self.after(SHELLS_KILL_MS, Happening::MustBeKilled(number, rule));
+        } else {
+            self.must_have_been_killed(rule);
+        }
+    }
+
+    pub(crate) fn must_have_been_killed(&mut self, rule: &'static str) {
         if !self.is_killed && self.life.is_some() {
             self.oracle.broken(self.now, rule, String::new());
         }
@@ -373,8 +386,11 @@ impl World {
         };
         let Some(life) = &mut self.life else { return };
         let moved_ms = self.plan.clock.drift_ms - frozen_ms;
-        life.skew_ms = (life.skew_ms + moved_ms).clamp(-SKEW_MS_WILD, SKEW_MS_WILD);
+        let skew_ms = (life.skew_ms + moved_ms).clamp(-SKEW_MS_WILD, SKEW_MS_WILD);
+        let moved_ms = skew_ms - life.skew_ms;
+        life.skew_ms = skew_ms;
         let number = life.number;
+        life.body.move_clock(moved_ms);
         self.is_kill_due |= life.skew_ms.abs() >= SKEW_MS_DOUBT;
         self.after(TICK_MS, Happening::Tick(number));
     }

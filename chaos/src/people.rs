@@ -90,7 +90,7 @@ impl World {
     pub(crate) fn act_as_resolver(&mut self) {
         self.after(RESOLVE_EVERY_MS, Happening::Resolver);
         let Some(life) = &self.life else { return };
-        let unproven: Vec<ClientId> = (life.desk.router().unknowns())
+        let unproven: Vec<ClientId> = (life.body.router().unknowns())
             .filter(|order| is_for_an_operator(order.unproven))
             .map(|order| order.client_id)
             .collect();
@@ -215,7 +215,7 @@ impl World {
     fn wish(&mut self, side: Side, away_bps: i64) {
         let Some(life) = &self.life else { return };
         let symbol: Symbol = self.rules[0].symbol;
-        let Some(BookView::Trusted(book)) = life.desk.books().view(symbol) else {
+        let Some(BookView::Trusted(book)) = life.body.books().view(symbol) else {
             return;
         };
         let mid = book.mid();

@@ -2,6 +2,7 @@
 //!
 //! Nothing is answered at once: an answer is something that happens later, if it does.
 
+use crate::body::Body;
 use crate::network::SKEW_MS_WARN;
 use crate::plan::SKEW_MS_TAME;
 use crate::planted::Plant;
@@ -19,9 +20,9 @@ use engine::record::Record;
 use engine::time::Timestamp;
 
 /// A commit on a healthy disk, milliseconds.
-const COMMIT_MS: (i64, i64) = (1, 15);
+pub(crate) const COMMIT_MS: (i64, i64) = (1, 15);
 /// A commit on a sick one.
-const SLOW_COMMIT_MS: (i64, i64) = (100, 2_000);
+pub(crate) const SLOW_COMMIT_MS: (i64, i64) = (100, 2_000);
 /// From a failed commit to the end of the process.
 const EXIT_MS_MAX: i64 = 3_000;
 /// Longest wait for the rest of a batch, milliseconds; an approval lives 250 ms.
@@ -106,14 +107,25 @@ impl World {
         self.after(wait_ms, Happening::Bytes(number, order, stamp_max));
     }
 
+    /// The look at the gate: the flag of the desk, the gate word and the pass of the shells.
+    fn refused_by_gate(&self, id: ClientId, expires_at: Timestamp) -> Option<NotSent> {
+        let life = self.life.as_ref()?;
+        match &life.body {
+            Body::Desk(_) => {
+                (life.is_shut && !life.unchecked.contains(&id)).then_some(NotSent::GateClosed)
+            }
+            Body::Shells(shells) => shells.judge(id, expires_at).err(),
+        }
+    }
+
     /// The port's last look, as `actors/src/driver/submit.rs` takes it: gate, approval, connection, stamp.
     pub(crate) fn first_byte(&mut self, order: Approved<NewOrder>, stamp_max: Timestamp) {
         let Some(life) = &self.life else { return };
         let local = life.local(self.now);
         let stamp = local.plus_ms(life.offset_ms);
         let id = order.get().client_id;
-        let refused = if life.is_shut && !life.unchecked.contains(&id) {
-            Some(NotSent::GateClosed)
+        let refused = if let Some(why) = self.refused_by_gate(id, order.expires_at()) {
+            Some(why)
         } else if local > order.expires_at() || stamp > stamp_max {
             Some(NotSent::Expired)
         } else if self.dice.chance(self.faults.connect_failed) {
@@ -175,7 +187,7 @@ impl World {
 
     // ---- what is shown ----
 
-    fn seen(&mut self, seen: Seen) {
+    pub(crate) fn seen(&mut self, seen: Seen) {
         match seen {
             Seen::Order(view) => self.see_order(&view),
             Seen::Fill(trade) => {
@@ -234,7 +246,9 @@ impl World {
         if let Some(life) = &mut self.life {
             life.mode = report.mode;
         }
-        if self.plant == Some(Plant::KillInMailbox) {
+        if self.is_shelled() {
+            // The gate's own port shuts it.
+        } else if self.plant == Some(Plant::KillInMailbox) {
             let wait_ms = self.dice.between(MAILBOX_MS.0, MAILBOX_MS.1);
             let number = self.number();
             self.after(wait_ms, Happening::Flag(number, is_shut));
@@ -250,7 +264,9 @@ impl World {
             self.oracle.broken(self.now, "killed_without_cause", seen);
         }
         self.is_killed = true;
-        self.hear(0, DeskIn::Router(RouterIn::CancelAll(CancelReason::Kill)));
+        if !self.is_shelled() {
+            self.hear(0, DeskIn::Router(RouterIn::CancelAll(CancelReason::Kill)));
+        }
     }
 
     /// A drift that lasts two minutes kills. It is right to where balances could be read and nothing else, and where

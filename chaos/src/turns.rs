@@ -1,9 +1,11 @@
 //! The turns of a process: it starts from the journal, hears one thing at a time, and ends before any effect.
 
+use crate::body::Body;
 use crate::journal::Survivors;
-use crate::life::{self, Life, Socket};
+use crate::life::{self, Life};
 use crate::planted::Plant;
 use crate::world::{CrashPlan, Happening, World};
+use engine::checkpoint::Checkpoint;
 use engine::core::{Core, Outbox};
 use engine::desk::{Desk, DeskEffect, DeskIn};
 use engine::mode::{Mode, ModeCode, Scope};
@@ -11,7 +13,6 @@ use engine::msg::{FeedIn, RiskIn, RouterIn};
 use engine::record::Record;
 use engine::time::Timestamp;
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 
 impl World {
@@ -19,7 +20,11 @@ impl World {
         if !matches!(input, DeskIn::Feed(FeedIn::Market(_))) {
             self.trace.note(self.now, format_args!("hears {input:?}"));
         }
-        self.turn(|desk, local, out| desk.handle(local, input, out));
+        if self.is_shelled() {
+            self.post_to_shells(input);
+        } else {
+            self.turn(|desk, local, out| desk.handle(local, input, out));
+        }
     }
 
     /// Lets the process take one turn and carries out what it asks for; a crash may come before each effect.
@@ -27,11 +32,14 @@ impl World {
         let Some(life) = &mut self.life else {
             return;
         };
-        let mut out = std::mem::take(&mut self.out);
         let local = life.local(self.now);
+        let Body::Desk(desk) = &mut life.body else {
+            return;
+        };
+        let mut out = std::mem::take(&mut self.out);
         life.local_min = local;
-        act(&mut life.desk, local, &mut out);
-        life.due = life.desk.deadline();
+        act(desk, local, &mut out);
+        life.due = desk.deadline();
         if self.plant == Some(Plant::HashOrder) {
             in_hash_order(&mut out);
         }
@@ -52,7 +60,7 @@ impl World {
         self.judge_turn();
     }
 
-    fn crash_due(&mut self) -> Option<Survivors> {
+    pub(crate) fn crash_due(&mut self) -> Option<Survivors> {
         match self.crash_plan {
             CrashPlan::Drawn if self.faults.crash > 0 && self.dice.chance(self.faults.crash) => {
                 Some(Survivors::Drawn)
@@ -67,6 +75,7 @@ impl World {
     pub(crate) fn crash(&mut self, survivors: Survivors) {
         self.trace.note(self.now, format_args!("crash"));
         self.figures.crashes += 1;
+        self.end_shells(survivors);
         self.life = None;
         self.journal.crash(survivors, &mut self.dice);
         let wait_ms = self.dice.between(100, 20_000);
@@ -76,44 +85,24 @@ impl World {
     /// A new process, made of the journal.
     pub(crate) fn start(&mut self) {
         assert!(self.life.is_none(), "one process at a time");
-        let skew_ms_max = self.plan.clock.skew_ms_max;
-        let skew_ms = self.dice.between(-skew_ms_max, skew_ms_max);
+        if let Some(shelled) = &mut self.shelled {
+            shelled.is_start_due = true;
+            return;
+        }
+        let (skew_ms, epoch, past) = self.conceive();
         let local = self.now.plus_ms(skew_ms);
-        let epoch = life::epoch_next(self.journal.durable());
-        self.trace
-            .note(self.now, format_args!("start {epoch} skew {skew_ms}"));
-        let records = self.journal.durable();
-        let past = life::folded(records, self.journal.checkpoint(), self.plant);
-        self.is_killed |= past.kill().is_some();
         let cores = life::cores(
             &self.plan,
             &self.rules,
-            (records, &past),
+            (self.journal.durable(), &past),
             local,
             self.plant,
             &mut self.dice,
         );
         self.journal.write(Record::Boot { epoch, at: local });
         self.oracle.restart();
-        self.life = Some(Life {
-            number: epoch,
-            desk: Desk::new(cores),
-            skew_ms,
-            local_min: local,
-            due: None,
-            offset_ms: 0,
-            socket: Socket::default(),
-            tickets: BTreeSet::new(),
-            reads: BTreeMap::new(),
-            is_shut: self.is_killed,
-            mode: Mode::ObserveOnly,
-            clean_pass_at: None,
-            clean_pass_before: None,
-            syncing: BTreeSet::new(),
-            looks: Vec::new(),
-            resent: BTreeSet::new(),
-            unchecked: BTreeSet::new(),
-        });
+        let body = Body::Desk(Box::new(Desk::new(cores)));
+        self.life = Some(Life::begun(epoch, body, (skew_ms, local), self.is_killed));
         if self.is_killed && self.plant != Some(Plant::KillForgotten) {
             let raise = RiskIn::Raise(ModeCode::OperatorKill, Scope::Global, Mode::KillSwitch);
             self.tell(DeskIn::Risk(raise));
@@ -126,12 +115,29 @@ impl World {
         self.after(0, Happening::Tick(epoch));
     }
 
+    /// Draws a start: how far its clock is off, its number, and what the journal adds up to.
+    pub(crate) fn conceive(&mut self) -> (i64, u32, Checkpoint) {
+        let skew_ms_max = self.plan.clock.skew_ms_max;
+        let skew_ms = self.dice.between(-skew_ms_max, skew_ms_max);
+        let epoch = life::epoch_next(self.journal.durable());
+        self.trace
+            .note(self.now, format_args!("start {epoch} skew {skew_ms}"));
+        let past = life::folded(
+            self.journal.durable(),
+            self.journal.checkpoint(),
+            self.plant,
+        );
+        self.is_killed |= past.kill().is_some();
+        (skew_ms, epoch, past)
+    }
+
     pub(crate) fn commit(&mut self) {
         if self.opened_at.is_none() {
             let is_opening = |record: &Record| matches!(record, Record::Opening { asset, .. } if *asset == life::quote());
             let is_open = self.journal.durable().iter().any(is_opening);
             self.opened_at = is_open.then_some(self.now);
         }
+        self.commit_of_shells();
         for id in self.journal.commit(self.now) {
             let Some(life) = &self.life else { continue };
             let number = life.number;

@@ -110,7 +110,7 @@ impl World {
         }
         self.forget_ended();
         let Some(life) = &self.life else { return };
-        let gate = life.desk.gate();
+        let gate = life.body.gate();
         let uncovered = self.open.iter().find(|(id, number)| {
             let left = self.exchange.order(**number).map(|order| order.left());
             let held = gate.orders().find(|view| view.client_id() == **id);
@@ -128,7 +128,7 @@ impl World {
             return vec![("alive", "no process".to_owned())];
         };
         let mut wrong = Wrongs::new();
-        let unknown = life.desk.router().unknown_count();
+        let unknown = life.body.router().unknown_count();
         if unknown > 0 {
             wrong.push(("no_unknown_left", format!("{unknown}")));
         }
@@ -139,13 +139,14 @@ impl World {
                 format!("last at {:?}", life.clean_pass_at),
             ));
         }
-        let mode = life.desk.gate().board().global();
+        let gate = life.body.gate();
+        let mode = gate.board().global();
         if !self.is_killed && mode != Mode::Normal {
-            let voices: Vec<_> = life.desk.gate().board().voices().collect();
+            let voices: Vec<_> = gate.board().voices().collect();
             wrong.push(("mode_recovers", format!("{voices:?}")));
         }
         for rules in &self.rules {
-            let view = life.desk.books().view(rules.symbol);
+            let view = life.body.books().view(rules.symbol);
             if !self.is_killed && !matches!(view, Some(BookView::Trusted(_))) {
                 wrong.push(("books_trusted", format!("{view:?}")));
             }
@@ -159,11 +160,11 @@ impl World {
             return vec![("alive", "no process".to_owned())];
         };
         let mut wrong = Wrongs::new();
-        let living = life.desk.router().living().count();
+        let living = life.body.router().living().count();
         if living > 0 {
             wrong.push(("nothing_left_open", format!("{living} living here")));
         }
-        if self.journal.is_pending() {
+        if self.journal.is_pending() || life.body.is_writing() {
             wrong.push(("all_durable", "a record is on its way".to_owned()));
         }
         self.judge_orders(&mut wrong);
@@ -180,7 +181,7 @@ impl World {
 
     fn judge_orders(&self, wrong: &mut Wrongs) {
         let Some(life) = &self.life else { return };
-        let router = life.desk.router();
+        let router = life.body.router();
         let mine = self
             .exchange
             .orders()
@@ -225,7 +226,8 @@ impl World {
 
     fn judge_money(&self, wrong: &mut Wrongs) {
         let Some(life) = &self.life else { return };
-        let ledger = life.desk.gate().ledger();
+        let gate = life.body.gate();
+        let ledger = gate.ledger();
         let mut replayed = self.replayed();
         let listed = self
             .exchange
@@ -267,7 +269,7 @@ impl World {
         for id in mine.filter_map(|order| ClientId::parse(&order.client_id).ok()) {
             let facts = |view: &OrderView| (view.state, view.order_id, view.filled);
             let live: Option<(OrderState, Option<OrderId>, _)> =
-                life.desk.router().order(id).map(facts);
+                life.body.router().order(id).map(facts);
             let again = replayed.router.order(id).map(facts);
             if live != again {
                 wrong.push((

@@ -6,8 +6,10 @@
 use crate::journal::{Journal, Survivors};
 use crate::life::Life;
 use crate::oracle::{Oracle, Violation};
-use crate::plan::{Echo, Faults, Plan, SKEW_MS_TAME};
+use crate::plan::{Faults, Plan, SKEW_MS_TAME};
 use crate::planted::Plant;
+use crate::shells::{Mine, Shelled};
+use crate::story;
 use crate::trace::Trace;
 use crate::truth::Shown;
 use crate::verdict::Wrongs;
@@ -32,17 +34,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Moment at which every run starts.
 pub const START: Timestamp = Timestamp(1_700_000_000_000_000);
-/// Time without faults before the strategies are stopped, milliseconds: an unknown order needs 30 s to be proven
-/// absent and the stream up to 30 s to come back.
-pub(crate) const HEAL_MS: i64 = 120_000;
-/// Time for the last cancels and looks, milliseconds.
-pub(crate) const STOP_MS: i64 = 60_000;
-/// Spacing of the looks whether all has come right, milliseconds: longer than anything in flight is late.
-const LOOK_EVERY_MS: i64 = 20_000;
 /// Spacing of the operator's looks at what cannot be proven, milliseconds.
 pub(crate) const RESOLVE_EVERY_MS: i64 = 10_000;
 /// When hands and echoes begin to matter, milliseconds.
-const OWNER_FROM_MS: i64 = 15_000;
+pub(crate) const OWNER_FROM_MS: i64 = 15_000;
 /// Steps of one run. More means that something answers itself without end.
 const STEPS_MAX: u64 = 5_000_000;
 /// Wakes without time passing; more means that a core does not move its deadline.
@@ -105,6 +100,10 @@ pub(crate) enum Happening {
     Operator,
     /// The operator looks at what cannot be proven.
     Resolver,
+    /// A process must have been killed by this rule; the number is that of its life.
+    MustBeKilled(u32, &'static str),
+    /// A panic is planted.
+    Panic(Mine),
     /// A step of a script.
     Script(Step),
 }
@@ -160,6 +159,10 @@ pub struct Figures {
     pub kills: u64,
     /// Orders that were held never to have existed, and did.
     pub ghosts: u64,
+    /// Actors that a planted panic ended.
+    pub panics: u64,
+    /// Messages that actors handled.
+    pub messages: u64,
     /// Virtual time, milliseconds.
     pub ms: i64,
 }
@@ -178,7 +181,6 @@ pub struct Outcome {
 }
 
 /// Everything at once.
-#[derive(Debug)]
 pub struct World {
     pub(crate) plan: Plan,
     /// What may fail at this moment.
@@ -219,7 +221,9 @@ pub struct World {
     /// When the stream was opened, oldest first, and by which life.
     pub(crate) connects_at: VecDeque<Timestamp>,
     pub(crate) storm_of: u32,
-    wakes: u32,
+    pub(crate) wakes: u32,
+    /// Set where processes are real shells.
+    pub(crate) shelled: Option<Shelled>,
 }
 
 impl World {
@@ -286,54 +290,17 @@ impl World {
             connects_at: VecDeque::new(),
             storm_of: 0,
             wakes: 0,
+            shelled: None,
         }
     }
 
     /// Runs a plan to its verdict.
     pub fn run(mut self) -> Outcome {
-        self.after(0, Happening::Restart);
-        self.after(RESOLVE_EVERY_MS, Happening::Resolver);
-        if self.plan.rival {
-            self.after(2_000, Happening::Rival);
-        }
-        if self.plan.operator {
-            self.after(20_000, Happening::Operator);
-        }
-        if self.plan.owner {
-            self.after(OWNER_FROM_MS, Happening::Owner);
-        }
-        if self.plan.echo != Echo::Kept {
-            let from_ms = self.dice.between(OWNER_FROM_MS, self.plan.faults_ms);
-            self.after(from_ms, Happening::Echo);
-        }
-        self.pass_until(START.plus_ms(self.plan.faults_ms));
-        self.heal();
-        self.settle();
+        story::play(&mut self);
         self.outcome()
     }
 
-    /// The phase without faults: everything must come right in its time, and the run ends as soon as it has.
-    fn settle(&mut self) {
-        let wrong = self.pass_until_right(HEAL_MS, Self::unhealed);
-        self.break_rules(wrong);
-        self.stop_trading();
-        let wrong = self.pass_until_right(STOP_MS, Self::unsettled);
-        self.break_rules(wrong);
-    }
-
-    /// Lets time pass until nothing is wrong; returns what still is when the time is over.
-    fn pass_until_right(&mut self, ms_max: i64, wrong: impl Fn(&mut Self) -> Wrongs) -> Wrongs {
-        let end = self.now.plus_ms(ms_max);
-        loop {
-            self.pass_until(self.now.plus_ms(LOOK_EVERY_MS).min(end));
-            let found = wrong(self);
-            if found.is_empty() || self.now >= end {
-                return found;
-            }
-        }
-    }
-
-    fn break_rules(&mut self, wrong: Wrongs) {
+    pub(crate) fn break_rules(&mut self, wrong: Wrongs) {
         for (rule, seen) in wrong {
             self.oracle.broken(self.now, rule, seen);
         }
@@ -353,13 +320,12 @@ impl World {
         for (at_ms, step) in script {
             self.after(*at_ms, Happening::Script(*step));
         }
-        self.pass_until(START.plus_ms(until_ms));
-        self.heal();
-        self.settle();
+        self.pass(START.plus_ms(until_ms));
+        story::close(&mut self);
         self.outcome()
     }
 
-    fn outcome(mut self) -> Outcome {
+    pub(crate) fn outcome(mut self) -> Outcome {
         self.figures.ms = self.now.ms_since(START);
         self.figures.kills = u64::from(self.is_killed);
         self.figures.fills = self
@@ -378,7 +344,7 @@ impl World {
     }
 
     /// The end of all faults; what is in flight still arrives.
-    fn heal(&mut self) {
+    pub(crate) fn heal(&mut self) {
         self.trace.note(self.now, format_args!("faults end"));
         self.has_healed = true;
         self.figures.effects_of_story = self.figures.effects;
@@ -402,7 +368,7 @@ impl World {
         self.tell(DeskIn::Risk(clear));
     }
 
-    fn stop_trading(&mut self) {
+    pub(crate) fn stop_trading(&mut self) {
         self.trace.note(self.now, format_args!("trading stops"));
         let code = ModeCode::OperatorSafeMode;
         let raise = RiskIn::Raise(code, Scope::Global, Mode::ObserveOnly);
@@ -429,8 +395,11 @@ impl World {
         self.tickets
     }
 
-    fn pass_until(&mut self, end: Timestamp) {
-        while let Some(at) = self.next_due().filter(|at| *at <= end) {
+    /// Lets everything happen that is due up to a moment, or up to the start of a process that is not ours to make.
+    pub(crate) fn pass(&mut self, end: Timestamp) {
+        while !self.is_start_due()
+            && let Some(at) = self.next_due().filter(|at| *at <= end)
+        {
             self.figures.steps += 1;
             assert!(self.figures.steps <= STEPS_MAX, "a run ends");
             self.wakes = if at > self.now { 0 } else { self.wakes + 1 };
@@ -438,10 +407,12 @@ impl World {
             self.now = self.now.max(at);
             self.step();
         }
-        self.now = end;
+        if !self.is_start_due() {
+            self.now = self.now.max(end);
+        }
     }
 
-    fn next_due(&self) -> Option<Timestamp> {
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let queued = self.queue.keys().next().map(|(at, _)| *at);
         let life = self.life.as_ref();
         let desk = life.and_then(|life| life.due.map(|at| life.world(at)));
@@ -475,7 +446,7 @@ impl World {
         }
     }
 
-    fn is_alive(&self, number: u32) -> bool {
+    pub(crate) fn is_alive(&self, number: u32) -> bool {
         self.life.as_ref().is_some_and(|life| life.number == number)
     }
 
@@ -504,7 +475,12 @@ impl World {
             Happening::Operator => self.act_as_operator(),
             Happening::Resolver => self.act_as_resolver(),
             Happening::Script(step) => self.play(step),
-            Happening::Hear(..)
+            Happening::MustBeKilled(number, rule) if self.is_alive(number) => {
+                self.must_have_been_killed(rule);
+            }
+            Happening::Panic(mine) => self.plant_panic(mine),
+            Happening::MustBeKilled(..)
+            | Happening::Hear(..)
             | Happening::Bytes(..)
             | Happening::Answer(..)
             | Happening::Frame(..)

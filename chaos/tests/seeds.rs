@@ -65,7 +65,7 @@ fn planted_bugs_are_found() {
         Plant::FillsByOrder,
         Plant::UnknownIsRejected,
     ] {
-        let hunt = campaign::hunt_one(bug, 1, 20);
+        let hunt = campaign::hunt_one(campaign::CORES, bug, 1, 20);
         assert_eq!(hunt.seeds.len(), 1, "{} is not found", bug.as_str());
     }
 }

@@ -83,10 +83,7 @@ impl Ground for Wire {
     }
 
     fn reads(&self) -> LiveReads {
-        LiveReads {
-            client: self.client.clone(),
-            reconciler: self.base.links.reconciler.clone(),
-        }
+        LiveReads::new(self.client.clone(), self.base.links.reconciler.clone())
     }
 
     fn feed(&self) -> MarketFeedPort {

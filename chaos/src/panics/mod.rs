@@ -5,10 +5,11 @@
 
 mod case;
 mod exchange;
-mod fuse;
+pub(crate) mod fuse;
 mod messages;
 pub(crate) mod rig;
 mod samples;
+pub(crate) mod sight;
 
 use case::{End, Outcome};
 use engine::msg::{BookIn, FeedIn, ReconcileIn, RiskIn, RouterIn, StrategyIn};
