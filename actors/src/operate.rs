@@ -3,6 +3,7 @@
 //! It waits for signals, deadlines and failures, and stops in the order that leaves nothing behind.
 
 pub(crate) mod client;
+mod cycles;
 mod emergency;
 mod hand;
 mod opening;
@@ -24,12 +25,11 @@ use crate::link::Sent;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::observer::{Eyes, Figures, SharedStatus, Watcher};
-use crate::operator::Operator;
 use crate::order_router::OwnOrders;
 use crate::reconciler::LiveReads;
 use crate::redact::Filter;
 use crate::secrets::{SecretsIn, SecretsPort};
-use crate::signals::{Event, Signal, Signals};
+use crate::signals::{Event, Signals};
 use crate::status::Identity;
 use crate::stop::Stop;
 use crate::store::{Store, StoreError};
@@ -45,16 +45,11 @@ use engine::checkpoint::Fold;
 use engine::feed::Access;
 use engine::hold::Holds;
 use engine::ids::{AccountTag, Asset};
-use engine::msg::StrategyIn;
 use engine::order::OrderView;
 use engine::risk::Venue;
-use engine::time::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-
-/// Time between two looks at what a run of one cycle waits for.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// Where orders go, and whether they may.
 pub enum Exchange {
@@ -119,7 +114,7 @@ pub struct Reloadable {
 }
 
 /// When a run ends by itself.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Until {
     /// After this time.
     pub elapsed: Option<Duration>,
@@ -127,6 +122,10 @@ pub struct Until {
     pub cycles: Option<u32>,
     /// Cycles count only once everything is ready; not ready by then ends the run.
     pub ready_within: Option<Duration>,
+    /// The last cycle has its whole time, and its orders run out, before the run ends.
+    pub lets_run_out: bool,
+    /// As soon as this turns true.
+    pub stop: Option<watch::Receiver<bool>>,
 }
 
 /// Why a run ended.
@@ -205,13 +204,6 @@ pub async fn operate(
         leftovers,
         cycles,
     })
-}
-
-/// Whether cycles count yet.
-enum Readiness {
-    Ready,
-    Waiting,
-    TooLate(Vec<&'static str>),
 }
 
 /// What outlives the setup.
@@ -442,98 +434,6 @@ impl Parts {
         };
         running.rest.spawn(upkeep.clone().watch_clock());
         running.rest.spawn(upkeep.watch_rules());
-    }
-
-    async fn run(
-        &self,
-        running: &mut Running,
-        signals: &mut Signals,
-        operator: &Operator,
-        until: Until,
-    ) -> (Cause, u32) {
-        let mut beat = tokio::time::interval(self.beat(&until));
-        let over = async {
-            match until.elapsed {
-                Some(elapsed) => tokio::time::sleep(elapsed).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::pin!(over);
-        let started = self.clock.now();
-        let mut cycle = 0;
-        loop {
-            tokio::select! {
-                biased;
-                event = self.heard(signals) => match event {
-                    Some(Event::Signal(Signal::Usr1)) => drop(operator.safe_mode_on()),
-                    Some(Event::Signal(Signal::Usr2)) => drop(operator.request_off()),
-                    Some(Event::Signal(Signal::Hup)) => self.reload(),
-                    Some(Event::Signal(Signal::Quit)) => return (Cause::Quit, cycle),
-                    Some(Event::Signal(Signal::Term | Signal::Int) | Event::StopNow) | None => return (Cause::Asked, cycle),
-                },
-                actor = running.fatal.recv() => {
-                    return (Cause::Fatal(actor.map_or("supervisor", engine::supervisor::ActorName::as_str)), cycle);
-                }
-                why = running.journal_failed.recv() => {
-                    return (Cause::Journal(why.unwrap_or_else(|| "its thread ended".to_owned())), cycle);
-                }
-                () = &mut over => return (Cause::Done, cycle),
-                _ = beat.tick() => {
-                    match self.readiness(&until, started) {
-                        Readiness::Ready => {}
-                        Readiness::Waiting => continue,
-                        Readiness::TooLate(missing) => return (Cause::NotReady(missing), cycle),
-                    }
-                    if until.cycles.is_some_and(|most| cycle >= most) {
-                        return (Cause::Done, cycle);
-                    }
-                    cycle += 1;
-                    if self.links.strategy.send(StrategyIn::Cycle(cycle)) == Sent::Full {
-                        tracing::warn!(event = "cycle_dropped", cycle);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Whoever waits for a single cycle does not wait for the beat of many.
-    fn beat(&self, until: &Until) -> Duration {
-        let ms = u64::try_from(self.settings.strategy.cycle_interval_ms).unwrap_or(1);
-        let period = Duration::from_millis(ms);
-        until.ready_within.map_or(period, |_| period.min(LOOK))
-    }
-
-    async fn heard(&self, signals: &mut Signals) -> Option<Event> {
-        let event = signals.next().await;
-        if let Some(Event::Signal(signal)) = event {
-            self.metrics.signal(signal);
-        }
-        event
-    }
-
-    fn readiness(&self, until: &Until, started: Timestamp) -> Readiness {
-        let Some(within) = until.ready_within else {
-            return Readiness::Ready;
-        };
-        let now = self.clock.now();
-        let checks = self
-            .status
-            .read()
-            .expect("no holder of the status can panic")
-            .readiness(now);
-        let missing: Vec<&'static str> = checks
-            .iter()
-            .filter(|check| !check.ok)
-            .map(|check| check.name)
-            .collect();
-        let waited = u64::try_from(now.ms_since(started)).unwrap_or(0);
-        if missing.is_empty() {
-            Readiness::Ready
-        } else if Duration::from_millis(waited) < within {
-            Readiness::Waiting
-        } else {
-            Readiness::TooLate(missing)
-        }
     }
 
     async fn settle(

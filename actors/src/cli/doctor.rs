@@ -9,10 +9,11 @@ mod remote;
 mod settings;
 mod state;
 
-use crate::cli::DoctorArgs;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::probe::Probe;
 use crate::cli::report::Report;
+use crate::cli::resolve::{self, Forced};
+use crate::cli::{ConfigSource, DoctorArgs};
 use config::load::Loaded;
 use facts::Facts;
 use serde_json::{Value, json};
@@ -172,6 +173,34 @@ pub fn doctor(args: &DoctorArgs) -> Outcome {
     let verdict = verdict(&rows, args.strict);
     report(&rows, verdict).print(args.json, &text(&rows, verdict))?;
     Ok(verdict.exit())
+}
+
+/// What another command must know before it begins.
+pub(crate) struct Troubles {
+    /// Failed rows, each in one line.
+    pub(crate) failed: Vec<String>,
+    /// Rows with a warning.
+    pub(crate) warned: Vec<String>,
+}
+
+/// Examines everything for a command that goes on only where nothing is wrong.
+///
+/// # Errors
+/// As [`doctor`].
+pub(crate) fn troubles(source: &ConfigSource, forced: Forced) -> Result<Troubles, Failed> {
+    let facts = Facts::of(resolve::sources(source, forced)?);
+    let rows = examine(&facts, Some(&probe()?));
+    let of = |wanted: Status| {
+        let rows = rows.iter().filter(|(_, finding)| finding.status == wanted);
+        let line = |(check, finding): &Row<'_>| {
+            format!("{}/{}: {}", check.category, check.name, finding.detail)
+        };
+        rows.map(line).collect()
+    };
+    Ok(Troubles {
+        failed: of(Status::Fail),
+        warned: of(Status::Warn),
+    })
 }
 
 fn probe() -> Result<Probe, Failed> {

@@ -47,6 +47,21 @@ const RUNS: &[Exit] = &[
     Exit::Quit,
 ];
 
+/// Ends of a canary's flight.
+const FLIES: &[Exit] = &[
+    Exit::Ok,
+    Exit::CheckFailed,
+    Exit::Deadline,
+    Exit::Refused,
+    Exit::AlreadyRunning,
+    Exit::Unreachable,
+    Exit::Internal,
+    Exit::Store,
+    Exit::Permission,
+    Exit::Config,
+    Exit::Quit,
+];
+
 /// Every page, in the order of the commands.
 #[rustfmt::skip]
 pub const PAGES: &[Page] = &[
@@ -65,6 +80,13 @@ pub const PAGES: &[Page] = &[
         ("btcbot run", "as configured, until TERM or Ctrl-C"),
         ("btcbot run --config bot.toml --for 10m", "ten minutes with this file"),
         ("btcbot run --once --dry-run --json", "one cycle with simulated fills, for cron"),
+    ] },
+    Page { path: "canary once", exits: FLIES, examples: &[
+        ("btcbot canary once --symbol BTCTRY", "armed: one real order of 150 TRY far below the market, cancelled after 30 s"),
+        ("btcbot canary once --symbol BTCTRY --dry-run --allow-warn --json", "simulated, for a script"),
+    ] },
+    Page { path: "canary loop", exits: FLIES, examples: &[
+        ("btcbot canary loop --symbol BTCTRY --max-cycles 30 --cycle-seconds 60", "half an hour, one order a minute"),
     ] },
     Page { path: "status", exits: ASKS, examples: &[
         ("btcbot status", "one screen"),

@@ -2,6 +2,7 @@
 //!
 //! Parsing says what was typed; each command resolves what that means. stdout is data, stderr is everything else.
 
+pub mod canary;
 pub mod completions;
 pub mod config_cmd;
 pub mod config_keys;
@@ -59,6 +60,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run the engine as configured
     Run(RunArgs),
+    /// Place one tiny order far from the market and follow it to its proven end: a proof of the whole path
+    Canary(canary::CanaryArgs),
     /// Show the running process: mode, orders, market data, money
     Status(status_cmd::StatusArgs),
     /// Switch safe mode on, ask for its end, or show it
@@ -347,6 +350,7 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
     match cli.command {
         Command::Demo(args) => demo::demo(&args, signals),
         Command::Run(args) => run::run(&args, signals),
+        Command::Canary(args) => canary::canary(&args, signals),
         Command::Status(args) => status_cmd::status(&args, signals),
         Command::SafeMode(args) => safe_mode::safe_mode(&args),
         Command::KillSwitch(args) => kill_switch::kill_switch(&args),
@@ -381,8 +385,9 @@ mod tests {
     fn an_unknown_command_is_shown_the_known_ones_of_its_place() {
         let beside = |line: &str| commands_beside(line.split(' ').map(OsString::from));
         assert!(
-            beside("btcbot frob")
-                .starts_with("demo, run, status, safe-mode, kill-switch, freeze, degrade, ")
+            beside("btcbot frob").starts_with(
+                "demo, run, canary, status, safe-mode, kill-switch, freeze, degrade, "
+            )
         );
         assert_eq!(beside("btcbot config frob"), "check, show, schema, keys");
     }

@@ -30,7 +30,7 @@ use crate::status::{Identity, Status};
 use crate::store::{self, Header, Store, StoreError, Venue};
 use config::arming::{self, Armed, Assessment};
 use config::load::Loaded;
-use config::settings::{Exporter, Format, Role};
+use config::settings::{Exporter, Format, Role, Settings};
 use engine::checkpoint::Fold;
 use engine::ids::AccountTag;
 use engine::mode::Mode;
@@ -40,11 +40,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// Requests a second over all groups of reads; cancels are not bound by it.
 const REQUESTS_PER_SECOND: usize = 8;
 /// How long `--once` waits to become ready.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// Runs the engine.
 ///
@@ -67,12 +68,65 @@ async fn trade(
     loaded: Arc<Loaded>,
     signals: &mut Signals,
 ) -> Outcome {
+    let wish = Wish {
+        settings: Arc::new(loaded.settings().clone()),
+        loaded,
+        is_silent: args.json,
+        watcher: mode_lines(args.json),
+        again: Some(again(args.source.clone(), forced)),
+    };
+    let ready = prepare(wish, signals).await?;
+    let until = Until {
+        elapsed: args.run_for,
+        cycles: if args.once { Some(1) } else { args.max_cycles },
+        ready_within: args.once.then_some(READY_WITHIN),
+        ..Until::default()
+    };
+    let ended = operate::operate(ready.setup, signals, until, async |_reads| ())
+        .await
+        .map_err(unusable)?;
+    ready.serving.abort();
+    Ok(conclude(args, &ended, &ready.assessment, &ready.status))
+}
+
+/// What is to be run.
+pub(crate) struct Wish {
+    /// The configuration, which arms or does not.
+    pub(crate) loaded: Arc<Loaded>,
+    /// What of it is run.
+    pub(crate) settings: Arc<Settings>,
+    /// Nothing is said to people.
+    pub(crate) is_silent: bool,
+    /// Who watches.
+    pub(crate) watcher: Watcher,
+    /// Reads the configuration again; without it nothing is reloaded.
+    pub(crate) again: Option<Box<dyn Fn() -> Result<Loaded, String>>>,
+}
+
+/// A run that can start. It holds its locks.
+pub(crate) struct Ready {
+    /// What it is made of.
+    pub(crate) setup: Setup,
+    /// What the configuration allows.
+    pub(crate) assessment: Assessment,
+    /// The shared picture.
+    pub(crate) status: SharedStatus,
+    /// The status plane.
+    pub(crate) serving: JoinHandle<()>,
+    _locks: (Option<DirLock>, Option<AccountLock>),
+}
+
+/// Opens everything that a run needs: log, locks, journal, control socket, status plane.
+///
+/// # Errors
+/// Permissions, a held lock, an unusable journal, or a port in use.
+pub(crate) async fn prepare(wish: Wish, signals: &mut Signals) -> Result<Ready, Failed> {
+    let (loaded, settings) = (&Arc::clone(&wish.loaded), Arc::clone(&wish.settings));
     let clock = Clock::start();
-    let settings = Arc::new(loaded.settings().clone());
     let run_id = format!("{:x}-{:08x}", clock.now().ms(), entropy() as u32);
     let filter = Filter::default();
     filter.load(loaded.secrets().redactor());
-    let logging = install_logging(&clock, &filter, &run_id, &loaded)?;
+    let logging = install_logging(&clock, &filter, &run_id, loaded)?;
     let owner = Arc::new(GateOwner::new());
     let gate = owner.gate();
     logging::log_panics(move || {
@@ -82,8 +136,8 @@ async fn trade(
 
     let now = clock.now();
     let is_dry = settings.safety.dry_run;
-    let (armed, assessment) = judge(&loaded, now);
-    let place = Place::open(&loaded, &run_id, now)?;
+    let (armed, assessment) = judge(loaded, now);
+    let place = Place::open(loaded, &run_id, now)?;
     let figures = Figures {
         metrics: Metrics::new(BUILD, &settings.market.symbols, now),
         pictures: Pictures::default(),
@@ -112,31 +166,25 @@ async fn trade(
         (false, true) => Mode::Normal,
         (true, _) | (false, false) => Mode::ObserveOnly,
     };
+    let tag = place.tag.to_string();
+    let banner = resolve::banner(loaded, &assessment, opening_mode, &[], &tag);
+    say(wish.is_silent, &banner);
     say(
-        args,
-        &resolve::banner(
-            &loaded,
-            &assessment,
-            opening_mode,
-            &[],
-            &place.tag.to_string(),
-        ),
-    );
-    say(
-        args,
+        wish.is_silent,
         &format!("status http://{address}/status   metrics http://{address}/metrics\n"),
     );
     if place.past.sum().restored_at().is_some() {
-        say(args, &format!("{}\n", state::restore::PENDING));
+        say(wish.is_silent, &format!("{}\n", state::restore::PENDING));
     }
-    log_start(&loaded, &assessment);
+    log_start(loaded, &assessment);
     let status: SharedStatus = Arc::new(RwLock::new(Status::default()));
     let key = loaded.secrets().fingerprint();
     let keys =
-        match secrets::signer(&loaded).map_err(|reason| Failed::new(Exit::Permission, reason))? {
+        match secrets::signer(loaded).map_err(|reason| Failed::new(Exit::Permission, reason))? {
             Some(signer) => Keys::from(signer),
             None => Keys::none(),
         };
+    let codes = assessment.reasons.iter().map(|reason| reason.code());
     let setup = Setup {
         entropy: entropy(),
         quote: params::account_quote(),
@@ -167,37 +215,30 @@ async fn trade(
             run_id,
             venue: assessment.venue.as_str(),
             is_armed: assessment.is_armed(),
-            blocked: assessment
-                .reasons
-                .iter()
-                .map(|reason| reason.code().to_owned())
-                .collect(),
-            account: place.tag.to_string(),
+            blocked: codes.map(str::to_owned).collect(),
+            account: tag,
             key,
             started: now,
         },
         requests_per_second: REQUESTS_PER_SECOND,
-        watcher: Some(mode_lines(args.json)),
-        reloadable: Some(Reloadable {
-            loaded: Arc::clone(&loaded),
+        watcher: Some(wish.watcher),
+        reloadable: wish.again.map(|again| Reloadable {
+            loaded: Arc::clone(loaded),
             filter,
             logging: Arc::clone(&logging),
-            again: again(args.source.clone(), forced),
+            again,
         }),
         control: place.control,
         settings,
         clock,
     };
-    let until = Until {
-        elapsed: args.run_for,
-        cycles: if args.once { Some(1) } else { args.max_cycles },
-        ready_within: args.once.then_some(READY_WITHIN),
-    };
-    let ended = operate::operate(setup, signals, until, async |_reads| ())
-        .await
-        .map_err(unusable)?;
-    serving.abort();
-    Ok(conclude(args, &ended, &assessment, &status))
+    Ok(Ready {
+        setup,
+        assessment,
+        status,
+        serving,
+        _locks: place.locks,
+    })
 }
 
 /// The configuration's verdict; an armed one brings its proof.
@@ -232,7 +273,7 @@ struct Place {
     tag: AccountTag,
     /// Absent without a state directory.
     control: Option<Bound>,
-    _locks: (Option<DirLock>, Option<AccountLock>),
+    locks: (Option<DirLock>, Option<AccountLock>),
 }
 
 impl Place {
@@ -272,7 +313,7 @@ impl Place {
             past,
             tag,
             control: Some(control),
-            _locks: (Some(dir_lock), account_lock),
+            locks: (Some(dir_lock), account_lock),
         })
     }
 
@@ -286,7 +327,7 @@ impl Place {
             past: Fold::new(params::account_quote()),
             tag,
             control: None,
-            _locks: (None, None),
+            locks: (None, None),
         })
     }
 }
@@ -325,7 +366,7 @@ pub(crate) fn unusable_at(path: &Path, error: StoreError) -> Failed {
     )
 }
 
-fn unusable(error: StoreError) -> Failed {
+pub(crate) fn unusable(error: StoreError) -> Failed {
     let exit = match &error {
         StoreError::Newer { .. } => Exit::Config,
         StoreError::WrongVenue { .. } => Exit::Refused,
@@ -375,8 +416,8 @@ fn log_start(loaded: &Loaded, assessment: &Assessment) {
 }
 
 /// Nobody has to read along: losing the reader must not end a process with open orders.
-fn say(args: &RunArgs, text: &str) {
-    if !args.json {
+fn say(is_silent: bool, text: &str) {
+    if !is_silent {
         out::offer_text(text);
     }
 }
@@ -479,7 +520,8 @@ fn exit_of(args: &RunArgs, ended: &Ended, assessment: &Assessment) -> Exit {
     }
 }
 
-fn cause(cause: &Cause) -> String {
+/// Says why a run ended.
+pub(crate) fn cause(cause: &Cause) -> String {
     match cause {
         Cause::Done => "done".to_owned(),
         Cause::NotReady(missing) => format!("not ready: {}", missing.join(", ")),
