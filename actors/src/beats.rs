@@ -30,17 +30,20 @@ pub enum Beat {
     Keeper,
     /// The killer.
     Killer,
+    /// The thread of the operator's commands.
+    Control,
 }
 
 impl Beat {
     /// Everyone.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Main,
         Self::Trade,
         Self::Rest,
         Self::Journal,
         Self::Keeper,
         Self::Killer,
+        Self::Control,
     ];
 
     /// Returns the name used in logs.
@@ -52,6 +55,7 @@ impl Beat {
             Self::Journal => "journal",
             Self::Keeper => "keeper",
             Self::Killer => "killer",
+            Self::Control => "control",
         }
     }
 }

@@ -29,6 +29,7 @@ pub mod ops;
 pub mod order_book;
 pub mod order_router;
 pub mod out;
+pub mod page;
 pub mod params;
 pub mod process;
 pub mod rates;

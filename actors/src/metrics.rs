@@ -107,7 +107,9 @@ const FRAMES: &[&str] = &[
     "unreadable",
 ];
 const SIGNALS: &[&str] = &["usr1", "usr2", "hup", "term", "int", "quit"];
-const ROUTES: &[&str] = &["metrics", "livez", "readyz", "startupz", "status", "other"];
+const ROUTES: &[&str] = &[
+    "metrics", "livez", "readyz", "startupz", "status", "page", "events", "asset", "other",
+];
 const REST_OUTCOMES: &[&str] = &[
     "ok",
     "refused",
@@ -154,7 +156,7 @@ catalogue! {
     WS_CONNECTS "btcbot_ws_connects_total" Counter Labels::None, "Connection attempts of the stream";
     WS_FRAMES "btcbot_ws_frames_total" Counter Labels::Of("type", FRAMES), "Frames received";
     BOOK_TRUSTED "btcbot_book_trusted" Gauge Labels::Symbol, "1 while the pair's book is trusted";
-    DECISIONS "btcbot_decisions_total" Counter Labels::Of("stage", STAGES), "Decisions that reached the stage";
+    DECISIONS "btcbot_decisions_total" Counter Labels::Of("stage", STAGES), "Decisions that reached the stage; evaluated counts words of strategies, told when they change and once a cycle";
     DENIALS "btcbot_denials_total" Counter Labels::DenyCode, "Intents denied by the risk gate";
     ORDERS "btcbot_orders_total" Counter Labels::Of("state", ORDER_STATES), "Orders that reached the state";
     FILLS "btcbot_fills_total" Counter Labels::None, "Trades booked";
@@ -289,6 +291,12 @@ pub enum Route {
     Startupz,
     /// `/status`.
     Status,
+    /// The status page, `/`.
+    Page,
+    /// The status page's stream, `/events`.
+    Events,
+    /// What the status page is dressed in: `/app.css`, `/app.js`.
+    Asset,
     /// Anything else.
     Other,
 }

@@ -30,7 +30,7 @@ use crate::reconciler::LiveReads;
 use crate::redact::Filter;
 use crate::secrets::{SecretsIn, SecretsPort};
 use crate::signals::{Event, Signals};
-use crate::status::Identity;
+use crate::status::{Bounds, Identity};
 use crate::stop::Stop;
 use crate::store::{Store, StoreError};
 use crate::system::{self, Links, Plan, Running};
@@ -287,10 +287,12 @@ impl Parts {
     fn start(&mut self, mut setup: Setup) -> Result<Running, StoreError> {
         self.bound = setup.control.take();
         let secrets = setup.reloadable.map(|reloadable| self.secrets(reloadable));
-        self.status
-            .write()
-            .expect("no holder of the status can panic")
-            .identity = setup.identity;
+        {
+            let status = self.status.write();
+            let mut status = status.expect("no holder of the status can panic");
+            status.identity = setup.identity;
+            status.bounds = Some(Bounds::of(&self.settings));
+        }
         let has_keys = setup.keys.current().is_some();
         let is_simulated = self.is_simulated;
         let plan = Plan {
@@ -401,6 +403,7 @@ impl Parts {
             keys: self.keys.clone(),
             trial,
             risk: self.links.risk.clone(),
+            eyes: self.eyes.clone(),
             filter: reloadable.filter,
             logging: reloadable.logging,
         };

@@ -7,6 +7,7 @@ use crate::driver::Keys;
 use crate::driver::reads::Reads;
 use crate::link::{Link, Sent, Tell};
 use crate::logging::{Levels, Logging};
+use crate::observer::{Eyes, Observed};
 use crate::params;
 use crate::redact::Filter;
 use actix::{Actor, AsyncContext, Context, Handler};
@@ -35,6 +36,8 @@ pub struct SecretsPort {
     pub trial: Option<(Keys, Reads)>,
     /// The gate core, for limits.
     pub risk: Link<RiskIn>,
+    /// Status and log.
+    pub eyes: Eyes,
     /// The filter that must know every loaded value.
     pub filter: Filter,
     /// The log, for its levels.
@@ -89,6 +92,7 @@ impl Secrets {
     fn take_over(&mut self, new: Arc<Loaded>, keys: &[&'static str]) {
         self.port.logging.set_levels(levels(new.settings()));
         let limits = Box::new(params::risk_limits(new.settings()));
+        self.port.eyes.see(Observed::Limits(limits.clone()));
         if self.port.risk.send(RiskIn::Limits(limits)) != Sent::Delivered {
             tracing::error!(event = "reload_limits_not_delivered");
         }

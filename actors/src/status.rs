@@ -2,8 +2,20 @@
 //!
 //! It is a copy, never a source: nothing decides by it. Decimals leave as text, times as microseconds.
 
+mod bounds;
+pub mod charts;
+mod fresh;
+#[cfg(test)]
+mod tests;
+
+pub use bounds::{Bounds, Pace};
+pub use fresh::{Heard, Vitals};
+
 use crate::control::kill_switch::kill_json;
+use crate::gate::Flag;
 use crate::ops::{Check, Picture};
+use crate::watchdog::stall_ms;
+use charts::Charts;
 use engine::answer::OrderRow;
 use engine::book::BookView;
 use engine::budget::{Cause, Rung, Step};
@@ -56,10 +68,14 @@ pub struct Event {
 pub struct Counts {
     /// Frames read from the stream.
     pub frames: u64,
+    /// Words of strategies: an intent, or why there is none, told when it changes and once a cycle.
+    pub evaluated: u64,
     /// Intents that strategies had.
     pub intents: u64,
     /// Intents that the gate denied.
     pub denied: u64,
+    /// Intents that the gate approved.
+    pub approved: u64,
     /// Submits that were tried.
     pub submitted: u64,
     /// Orders that the exchange accepted.
@@ -115,6 +131,16 @@ pub struct Status {
     pub ladder: BTreeMap<Cause, (Step, Timestamp)>,
     /// The latest notable events, oldest first.
     pub events: VecDeque<Event>,
+    /// What figures are measured against; `None` before the run begins.
+    pub bounds: Option<Bounds>,
+    /// When the latest of each kind was heard.
+    pub heard: Heard,
+    /// Orders of the last minute.
+    pub pace: Pace,
+    /// The last minutes of each pair.
+    pub charts: Charts,
+    /// Who asked for safe mode last, and why.
+    pub safe_by: Option<(String, String)>,
 }
 
 impl Status {
@@ -188,18 +214,22 @@ impl Status {
     }
 
     /// Returns what the HTTP plane shows.
-    pub fn picture(&self, now: Timestamp) -> Picture {
+    pub fn picture(&self, now: Timestamp, vitals: &Vitals) -> Picture {
+        let mut status = self.to_json(now);
+        status["gate"] = vitals.gate.iter().copied().map(Flag::as_str).collect();
+        status["threads"] = vitals.threads_json().into();
+        if let Some(rows) = status["freshness"].as_array_mut() {
+            rows.push(vitals.journal_json());
+        }
         Picture {
             at: now,
-            alive: vec![Check {
-                name: "metrics_actor",
-                ok: true,
-                seen: String::new(),
-            }],
+            alive: liveness(vitals),
             ready: self.readiness(now),
             is_started: self.last_clean.is_some(),
             progress: age(self.last_clean, now),
-            status: self.to_json(now),
+            status,
+            charts: self.charts.clone(),
+            ..Picture::default()
         }
     }
 
@@ -216,8 +246,9 @@ impl Status {
             "key": identity.key,
             "uptime_s": now.ms_since(identity.started) / 1_000,
             "mode": self.mode.as_str(),
+            "mode_since_us": self.heard.mode.map(|at| at.0),
             "kill": self.kill.as_ref().map(kill_json),
-            "contributions": self.voices.iter().map(|voice| voice_json(voice, &self.holds)).collect::<Vec<_>>(),
+            "contributions": self.voices.iter().map(|voice| self.voice_json(voice)).collect::<Vec<_>>(),
             "money": self.money.as_ref().map(money_json),
             "books": self.books.iter().map(|(symbol, view)| (symbol.to_string(), book_json(view, now))).collect::<serde_json::Map<_, _>>(),
             "orders": self.orders.values().map(order_json).collect::<Vec<_>>(),
@@ -229,6 +260,9 @@ impl Status {
             "clock_offset_ms": self.offset_ms,
             "not_ready": self.readiness(now).iter().filter(|check| !check.ok).map(|check| check.name).collect::<Vec<_>>(),
             "ladder": self.ladder_json(),
+            "limits": self.limits_json(now),
+            "budgets": self.budgets_json(),
+            "freshness": self.freshness_json(now),
             "events": self.events.iter().map(|event| json!({"at_us": event.at.0, "code": event.code, "text": event.text})).collect::<Vec<_>>(),
         })
     }
@@ -256,28 +290,51 @@ impl Status {
     }
 }
 
+impl Status {
+    fn voice_json(&self, voice: &Contribution) -> Value {
+        let scope = match voice.scope {
+            engine::mode::Scope::Global => "global".to_owned(),
+            engine::mode::Scope::Symbol(symbol) => symbol.to_string(),
+        };
+        let mut shown = json!({"source": voice.code.source(), "code": voice.code.as_str(), "scope": scope, "mode": voice.mode.as_str(), "since_us": voice.since.0});
+        let mut words = self.holds.iter();
+        let is_its = |hold: &&Hold| hold.code() == voice.code && hold.scope() == voice.scope;
+        if let Some(hold) = words.find(is_its) {
+            shown["by"] = json!(hold.by);
+            shown["reason"] = json!(hold.reason);
+            shown["until_us"] = json!(hold.until.map(|until| until.0));
+        } else if let Some((by, reason)) = self.person_behind(voice.code) {
+            shown["by"] = json!(by);
+            shown["reason"] = json!(reason);
+        }
+        shown
+    }
+
+    /// The person behind the kill that is latched, or behind safe mode, with their words.
+    fn person_behind(&self, code: ModeCode) -> Option<(&str, &str)> {
+        let kill = self.kill.as_ref().filter(|kill| kill.cause == code);
+        let safe = (self.safe_by.as_ref()).filter(|_| code == ModeCode::OperatorSafeMode);
+        let of_kill = kill.map(|kill| (kill.by.as_str(), kill.reason.as_str()));
+        of_kill.or_else(|| safe.map(|(by, reason)| (by.as_str(), reason.as_str())))
+    }
+}
+
+/// Each watched thread, alive until it is as late as the watchdog kills for: a restart helps from there on.
+fn liveness(vitals: &Vitals) -> Vec<Check> {
+    let check = |(who, age_ms): &(crate::beats::Beat, i64)| Check {
+        name: who.as_str(),
+        ok: *age_ms <= stall_ms(*who),
+        seen: format!("{age_ms} ms"),
+    };
+    vitals.beats.iter().map(check).collect()
+}
+
 /// How long ago the last clean look was, for people.
 fn age(last_clean: Option<Timestamp>, now: Timestamp) -> String {
     last_clean.map_or(
         "waiting for the first clean look at the account".to_owned(),
         |at| format!("{} ms ago", now.ms_since(at)),
     )
-}
-
-fn voice_json(voice: &Contribution, holds: &Holds) -> Value {
-    let scope = match voice.scope {
-        engine::mode::Scope::Global => "global".to_owned(),
-        engine::mode::Scope::Symbol(symbol) => symbol.to_string(),
-    };
-    let mut shown = json!({"source": voice.code.source(), "code": voice.code.as_str(), "scope": scope, "mode": voice.mode.as_str(), "since_us": voice.since.0});
-    let mut words = holds.iter();
-    let is_its = |hold: &&Hold| hold.code() == voice.code && hold.scope() == voice.scope;
-    if let Some(hold) = words.find(is_its) {
-        shown["by"] = json!(hold.by);
-        shown["reason"] = json!(hold.reason);
-        shown["until_us"] = json!(hold.until.map(|until| until.0));
-    }
-    shown
 }
 
 fn money_json(money: &MoneyReport) -> Value {
@@ -294,6 +351,7 @@ fn money_json(money: &MoneyReport) -> Value {
         "fees_today": money.fees_today,
         "foreign_orders": money.foreign,
         "positions": positions,
+        "exposures": money.exposures.iter().map(|(symbol, amount)| (symbol.to_string(), json!(amount))).collect::<serde_json::Map<_, _>>(),
         "balances": money.balances.iter().map(|(asset, amount)| (asset.to_string(), json!(amount))).collect::<serde_json::Map<_, _>>(),
     })
 }
@@ -361,8 +419,10 @@ pub fn row_json(row: &OrderRow) -> Value {
 fn counts_json(counts: &Counts) -> Value {
     json!({
         "frames": counts.frames,
+        "evaluated": counts.evaluated,
         "intents": counts.intents,
         "denied": counts.denied,
+        "approved": counts.approved,
         "submitted": counts.submitted,
         "accepted": counts.accepted,
         "rejected": counts.rejected,

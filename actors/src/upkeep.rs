@@ -17,8 +17,9 @@ use engine::supervisor::SupervisorIn;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Time between two measurements of the clock; also keeps the read connection warm.
-const CLOCK_EVERY: Duration = Duration::from_secs(15);
+/// Time between two measurements of the clock, milliseconds; also keeps the read connection warm.
+pub const CLOCK_EVERY_MS: i64 = 15_000;
+const CLOCK_EVERY: Duration = Duration::from_millis(CLOCK_EVERY_MS.unsigned_abs());
 /// Time between two reads of the rules.
 const RULES_EVERY: Duration = Duration::from_secs(60);
 /// Wait after a failed read.

@@ -13,6 +13,7 @@ use crate::link::{Link, Sent};
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::RiskIn;
 use engine::time::Timestamp;
+pub use judge::stall_ms;
 use judge::{Act, Judge};
 use notify::{Notifier, State};
 use std::fs;

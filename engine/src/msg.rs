@@ -351,6 +351,8 @@ pub struct MoneyReport {
     pub drawdown_bps: i64,
     /// Worst-case exposure of all pairs.
     pub exposure: Amount,
+    /// Worst-case exposure of each pair that can be valued.
+    pub exposures: Vec<(Symbol, Amount)>,
     /// Fees and tax paid since the ledger began.
     pub fees: Amount,
     /// Fees and tax paid since the day's start; `None` before the first valuation.

@@ -4,6 +4,7 @@ use super::desk::Desk;
 use super::server::Peer;
 use super::wire::REASON_CHARS_MAX;
 use crate::journal::AppendError;
+use crate::observer::{Asked, Observed};
 use engine::record::Record;
 use std::time::Duration;
 
@@ -39,6 +40,12 @@ impl Desk {
             reason,
             result
         );
+        self.operator.eyes.see(Observed::Asked(Asked {
+            what: what.clone(),
+            by: format!("uid {}", peer.uid),
+            reason: reason.clone(),
+            result: result.clone(),
+        }));
         let at = self.operator.clock.now();
         let record = Record::Audit {
             uid: peer.uid,

@@ -20,6 +20,7 @@ pub mod sweep;
 mod tests;
 pub mod wire;
 
+use crate::beats::{Beat, Beats};
 use desk::Desk;
 use place::Bound;
 use std::io;
@@ -38,13 +39,14 @@ impl Control {
     ///
     /// # Errors
     /// The system gives no thread, no runtime or no event queue.
-    pub fn start(bound: Bound, desk: Desk) -> io::Result<Self> {
+    pub fn start(bound: Bound, desk: Desk, beats: Beats) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
             runtime.block_on(async {
+                tokio::spawn(beats.clone().keep(Beat::Control));
                 let listening = bound.listen();
                 tokio::select! {
                     biased;
@@ -53,6 +55,8 @@ impl Control {
                     () = server::serve(listening, Arc::new(desk)) => {}
                 }
             });
+            // The runtime ends with whatever still reads the journal; nobody judges how long that takes.
+            beats.rest(Beat::Control);
         };
         let thread = std::thread::Builder::new()
             .name("control".to_owned())

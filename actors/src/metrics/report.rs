@@ -87,6 +87,9 @@ impl Route {
             Self::Readyz => "readyz",
             Self::Startupz => "startupz",
             Self::Status => "status",
+            Self::Page => "page",
+            Self::Events => "events",
+            Self::Asset => "asset",
             Self::Other => "other",
         }
     }

@@ -53,7 +53,7 @@ impl Parts {
             tokio::select! {
                 biased;
                 event = self.heard(signals) => match event {
-                    Some(Event::Signal(Signal::Usr1)) => drop(operator.safe_mode_on()),
+                    Some(Event::Signal(Signal::Usr1)) => self.safe_mode_by_signal(operator),
                     Some(Event::Signal(Signal::Usr2)) => drop(operator.request_off()),
                     Some(Event::Signal(Signal::Hup)) => self.reload(),
                     Some(Event::Signal(Signal::Quit)) => return (Cause::Quit, cycle),

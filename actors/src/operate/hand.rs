@@ -6,8 +6,9 @@ use crate::control::Control;
 use crate::control::desk::Desk;
 use crate::killer::{self, Killer, KillerThread};
 use crate::latch::keeper::{Keeper, KeeperThread, OnRecord};
+use crate::observer::{Asked, Observed};
 use crate::operator::Operator;
-use crate::signals::Signals;
+use crate::signals::{Signal, Signals};
 use crate::store::StoreError;
 use crate::system::Running;
 use crate::watchdog::Watch;
@@ -46,6 +47,22 @@ impl Parts {
             pairs: self.settings.market.symbols.to_vec(),
             holds: Mutex::new(self.holds.clone()),
         }
+    }
+
+    /// USR1: the gate is shut already; the kernel does not say who asked.
+    pub(super) fn safe_mode_by_signal(&self, operator: &Operator) {
+        let recorded = operator.safe_mode_on();
+        let result = if recorded.is_ok() {
+            "done"
+        } else {
+            "not recorded"
+        };
+        self.eyes.see(Observed::Asked(Asked {
+            what: "safe-mode on".to_owned(),
+            by: format!("signal {}", Signal::Usr1.as_str()),
+            reason: String::new(),
+            result: result.to_owned(),
+        }));
     }
 
     /// Starts the threads behind the kill switch. Nothing of a dry run, or of a process without keys, is at the
@@ -122,7 +139,7 @@ impl Parts {
             exchange,
             tag: self.tag,
         };
-        let started = Control::start(bound, desk);
+        let started = Control::start(bound, desk, self.beats.clone());
         started
             .inspect_err(|error| tracing::error!(event = "control_failed", error = %error))
             .ok()

@@ -9,7 +9,7 @@ use crate::guardian;
 use crate::journal::Journal;
 use crate::link::Sent;
 use crate::market_feed::{self, Approach, MarketFeedPort};
-use crate::observer::Observer;
+use crate::observer::{Lens, Observer};
 use crate::order_book::{self, OrderBookPort};
 use crate::order_router::{self, OrderRouterPort, Waiting};
 use crate::params;
@@ -297,11 +297,12 @@ pub(super) fn reconciler<R: ReadPort>(
 
 /// Metrics, on the main thread.
 pub(super) fn metrics(stage: &mut Stage, plan: &Plan) {
-    let (status, clock, eyes) = (
-        Arc::clone(&plan.status),
-        stage.clock.clone(),
-        stage.eyes.clone(),
-    );
+    let (status, eyes) = (Arc::clone(&plan.status), stage.eyes.clone());
+    let lens = Lens {
+        clock: stage.clock.clone(),
+        beats: plan.beats.clone(),
+        gate: stage.gate.clone(),
+    };
     let (watcher, figures) = (plan.watcher.clone(), plan.figures.clone());
     let withdrawn = stage.eyes.clone();
     let factory = move |ctx: &mut Context<Observer>| {
@@ -309,7 +310,7 @@ pub(super) fn metrics(stage: &mut Stage, plan: &Plan) {
         ctx.set_mailbox_capacity(crate::observer::MAILBOX);
         Observer::new(
             Arc::clone(&status),
-            clock.clone(),
+            lens.clone(),
             figures.clone(),
             &eyes,
             watcher.clone(),

@@ -33,8 +33,13 @@ const WRITING: Bounds = Bounds {
 const fn bounds(who: Beat) -> Bounds {
     match who {
         Beat::Main | Beat::Trade | Beat::Rest | Beat::Killer => WORKING,
-        Beat::Journal | Beat::Keeper => WRITING,
+        Beat::Journal | Beat::Keeper | Beat::Control => WRITING,
     }
+}
+
+/// Returns the age of a beat beyond which the thread stands still and the kill switch trips, milliseconds.
+pub const fn stall_ms(who: Beat) -> i64 {
+    bounds(who).stall_ms
 }
 
 /// Two judgements further apart than this mean that the judge stood still, milliseconds.
@@ -169,6 +174,7 @@ mod tests {
         check(Beat::Killer, 3_000, 10_000);
         check(Beat::Journal, 10_000, 60_000);
         check(Beat::Keeper, 10_000, 60_000);
+        check(Beat::Control, 10_000, 60_000);
     }
 
     #[test]

@@ -92,6 +92,9 @@ impl RiskGate {
             exposure: self
                 .gross_exposure()
                 .unwrap_or_else(|| self.known_exposure()),
+            exposures: (self.pairs.keys())
+                .filter_map(|symbol| Some((*symbol, self.exposure(*symbol)?)))
+                .collect(),
             fees: self.costs(),
             fees_today: self.loss.day_costs(self.costs()),
             positions: self

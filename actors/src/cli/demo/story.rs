@@ -149,6 +149,9 @@ impl Story {
             | Observed::Offset(_)
             | Observed::Restarted(_)
             | Observed::Ladder(_)
+            | Observed::Committed
+            | Observed::Limits(_)
+            | Observed::Asked(_)
             | Observed::LinkTrouble(..) => {}
         }
     }
