@@ -32,6 +32,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Notable events that are kept for the page; the oldest fall out.
 const EVENTS_MAX: usize = 50;
+/// Trades among them: a busy market must not push out what an operator did.
+const FILL_EVENTS_MAX: usize = 10;
+/// The code of a trade's event.
+const FILL: &str = "fill";
 
 /// What holds for the whole run.
 #[derive(Clone, Debug, Default)]
@@ -152,7 +156,12 @@ impl Status {
 
     /// Adds a line to the story.
     pub fn note(&mut self, at: Timestamp, code: &'static str, text: String) {
-        if self.events.len() >= EVENTS_MAX {
+        let is_fill = |event: &Event| event.code == FILL;
+        let fills = self.events.iter().filter(|event| is_fill(event)).count();
+        if code == FILL && fills >= FILL_EVENTS_MAX {
+            let oldest = self.events.iter().position(is_fill);
+            oldest.map(|at| self.events.remove(at));
+        } else if self.events.len() >= EVENTS_MAX {
             self.events.pop_front();
         }
         self.events.push_back(Event { at, code, text });

@@ -85,7 +85,7 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
         story.say("the usual port of the status plane is busy, so it took a free one");
     }
     story.say(&format!(
-        "status http://{address}/status   metrics http://{address}/metrics"
+        "status http://{address}/status   metrics http://{address}/metrics   page http://{address}/"
     ));
     let parts = PlaneParts {
         metrics: Some(figures.metrics.clone()),

@@ -171,7 +171,9 @@ pub(crate) async fn prepare(wish: Wish, signals: &mut Signals) -> Result<Ready, 
     say(wish.is_silent, &banner);
     say(
         wish.is_silent,
-        &format!("status http://{address}/status   metrics http://{address}/metrics\n"),
+        &format!(
+            "status http://{address}/status   metrics http://{address}/metrics   page http://{address}/\n"
+        ),
     );
     if place.past.sum().restored_at().is_some() {
         say(wish.is_silent, &format!("{}\n", state::restore::PENDING));

@@ -28,9 +28,10 @@ const REASONS_MAX: usize = 6;
 pub(super) fn funnel(document: &Value) -> Markup {
     let counts = &document["counts"];
     html! {
-        section id="funnel" class="panel" aria-labelledby="funnel-title" data-part {
+        section id="funnel" class="panel wide" aria-labelledby="funnel-title" data-part {
             h2 id="funnel-title" { "Why, or why no trade" }
-            table class="funnel" {
+            div class="columns" {
+            div { table class="funnel" {
                 caption { "Decisions since the start" }
                 thead class="hidden" { tr { th scope="col" { "stage" } th scope="col" { "count" } } }
                 tbody { @for (name, member) in STAGES { tr {
@@ -38,8 +39,10 @@ pub(super) fn funnel(document: &Value) -> Markup {
                 } } }
             }
             p class="ends" { @for (name, member) in ENDS { span { (name) " " b { (count(&counts[member])) } } } }
+            }
             (denials(document))
             (silences(document))
+            }
         }
     }
 }
@@ -52,13 +55,13 @@ fn denials(document: &Value) -> Markup {
     rows.sort_by_key(|(code, count)| (std::cmp::Reverse(*count), *code));
     html! {
         @if !rows.is_empty() {
-            table {
+            div { table {
                 caption { "Denied by the risk gate, most frequent first" }
                 thead class="hidden" { tr { th scope="col" { "reason" } th scope="col" { "count" } } }
                 tbody { @for (code, count) in rows.iter().take(REASONS_MAX) { tr {
                     th scope="row" { (plain(code)) } td class="num" { (count) }
                 } } }
-            }
+            } }
         }
     }
 }
@@ -67,7 +70,7 @@ fn silences(document: &Value) -> Markup {
     let rows = list(&document["silent"]);
     html! {
         @if !rows.is_empty() {
-            table {
+            div { table {
                 caption { "Why a strategy last asked for nothing" }
                 thead class="hidden" { tr { th scope="col" { "pair" } th scope="col" { "strategy" } th scope="col" { "reason" } } }
                 tbody { @for row in rows { tr {
@@ -75,7 +78,7 @@ fn silences(document: &Value) -> Markup {
                     td { (plain(text(&row["strategy"]))) }
                     td { (plain(text(&row["why"]))) }
                 } } }
-            }
+            } }
         }
     }
 }
@@ -89,7 +92,7 @@ pub(super) fn budgets(document: &Value) -> Markup {
         .filter(|row| row["rung"] != "normal")
         .collect();
     html! {
-        section id="budgets" class="panel" aria-labelledby="budgets-title" data-part {
+        section id="budgets" class="panel wide" aria-labelledby="budgets-title" data-part {
             h2 id="budgets-title" { "Budgets of the day" }
             @if rows.is_empty() { p class="empty" { "The budgets are not known yet." } } @else {
                 table {

@@ -14,14 +14,14 @@ pub(super) fn section(document: &Value) -> Markup {
             ul class="tiles" {
                 (orders_tile(document))
                 (unknown_tile(document))
-                @for row in list(&document["freshness"]) { (tile(row)) }
+                @for row in list(&document["freshness"]) { (tile(document, row)) }
                 (threads_tile(document))
             }
         }
     }
 }
 
-fn tile(row: &Value) -> Markup {
+fn tile(document: &Value, row: &Value) -> Markup {
     let is_stale = row["stale"] != Value::Bool(false);
     let age = row["age_ms"].as_i64();
     html! {
@@ -30,6 +30,7 @@ fn tile(row: &Value) -> Markup {
             strong { (age.map_or("never".to_owned(), span)) }
             @if is_stale { em { "STALE" } }
             span class="note" {
+                @if let (true, Some(ms)) = (row["what"] == "clock", document["clock_offset_ms"].as_i64()) { "off by " (ms) " ms, " }
                 @match row["why"].as_str() {
                     Some(why) => { "untrusted: " (plain(why)) }
                     None => { "due every " (row["period_ms"].as_i64().map_or(String::new(), span)) }

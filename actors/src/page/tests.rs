@@ -312,14 +312,14 @@ fn a_chart_breaks_where_the_book_was_not_trusted_and_shades_where_orders_were_he
         .split("class=\"price\" d=\"")
         .nth(1)
         .and_then(|rest| rest.split('"').next());
-    // One second is ten units; the last point is the right edge, the highest price the upper margin.
-    assert_eq!(path, Some("M5960 1380L5970 750M5990 120L6000 1065"));
+    // A minute is shown, one second is a hundred units; the last point is the right edge, the highest price the margin.
+    assert_eq!(path, Some("M5600 1380L5700 750M5900 120L6000 1065"));
     assert!(
-        html.contains("<rect class=\"held\" x=\"5960\" y=\"0\" width=\"20\" height=\"1500\">"),
+        html.contains("<rect class=\"held\" x=\"5600\" y=\"0\" width=\"200\" height=\"1500\">"),
         "{html}"
     );
     assert!(
-        html.contains("class=\"mark buy\" d=\"M5980 1380l-55 110h110z\""),
+        html.contains("class=\"mark buy\" d=\"M5800 1380l-55 110h110z\""),
         "{html}"
     );
     // An order outside of the range is drawn on the edge.
@@ -342,6 +342,7 @@ fn numbers_are_cut_and_grouped_and_what_is_no_number_stays() {
     span(9_999, "9.9 s");
     span(59_999, "59 s");
     span(61_000, "1 min 1 s");
+    span(600_000, "10 min");
     span(3_661_000, "1 h 1 min");
     span(90_000_000, "1 d 1 h");
 }

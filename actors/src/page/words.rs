@@ -20,9 +20,9 @@ pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Returns a code as words: `unknown_orders` is `unknown orders`.
+/// Returns a code as words: `risk_block:cooldown` is `risk block: cooldown`.
 pub(super) fn plain(code: &str) -> String {
-    code.replace('_', " ")
+    code.replace('_', " ").replace(':', ": ")
 }
 
 /// Returns a count with its thousands apart.
@@ -85,6 +85,7 @@ pub(super) fn span(ms: i64) -> String {
         ..0 => "0.0 s".to_owned(),
         0..10_000 => format!("{s}.{} s", ms % 1_000 / 100),
         10_000..60_000 => format!("{s} s"),
+        60_000..3_600_000 if s % 60 == 0 => format!("{} min", s / 60),
         60_000..3_600_000 => format!("{} min {} s", s / 60, s % 60),
         3_600_000..86_400_000 => format!("{} h {} min", s / 3_600, s / 60 % 60),
         86_400_000.. => format!("{} d {} h", s / 86_400, s / 3_600 % 24),

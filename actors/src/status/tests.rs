@@ -155,7 +155,13 @@ fn a_person_is_named_where_one_asked_beside_the_part_of_the_engine() {
         assert_eq!(seen, (&json!(source), &by, &reason), "{}", code.as_str());
     };
     let nobody = || Value::Null;
-    check(&status, ModeCode::OperatorSafeMode, "operator", nobody(), nobody());
+    check(
+        &status,
+        ModeCode::OperatorSafeMode,
+        "operator",
+        nobody(),
+        nobody(),
+    );
     check(&status, ModeCode::ClockSkew, "clock", nobody(), nobody());
     status.safe_by = Some(("uid 1000".to_owned(), "lunch".to_owned()));
     status.kill = Some(Kill {
@@ -165,8 +171,20 @@ fn a_person_is_named_where_one_asked_beside_the_part_of_the_engine() {
         by: "uid 0".to_owned(),
         at: AT,
     });
-    check(&status, ModeCode::OperatorSafeMode, "operator", json!("uid 1000"), json!("lunch"));
-    check(&status, ModeCode::OperatorKill, "operator", json!("uid 0"), json!("fat finger"));
+    check(
+        &status,
+        ModeCode::OperatorSafeMode,
+        "operator",
+        json!("uid 1000"),
+        json!("lunch"),
+    );
+    check(
+        &status,
+        ModeCode::OperatorKill,
+        "operator",
+        json!("uid 0"),
+        json!("fat finger"),
+    );
     check(&status, ModeCode::GhostOrder, "orders", nobody(), nobody());
 }
 
@@ -254,4 +272,31 @@ fn a_chart_keeps_ten_minutes_and_the_latest_trades() {
         "the oldest falls out"
     );
     assert_eq!(charts.len(), 1);
+}
+
+#[test]
+fn trades_do_not_push_out_what_an_operator_did() {
+    let mut status = status();
+    status.note(AT, "operator", "safe-mode on".to_owned());
+    for _ in 0..2 * EVENTS_MAX {
+        status.note(AT, FILL, String::new());
+    }
+    let codes = |status: &Status, code: &str| {
+        status
+            .events
+            .iter()
+            .filter(|event| event.code == code)
+            .count()
+    };
+    assert_eq!(
+        (codes(&status, "operator"), codes(&status, FILL)),
+        (1, FILL_EVENTS_MAX)
+    );
+    for _ in 0..2 * EVENTS_MAX {
+        status.note(AT, "mode", String::new());
+    }
+    assert_eq!(
+        (status.events.len(), codes(&status, "operator")),
+        (EVENTS_MAX, 0)
+    );
 }
