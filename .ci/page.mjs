@@ -83,6 +83,11 @@ async function running(browser) {
   await shoot(plain.page, "scripts-off");
   await plain.close();
 
+  // The picture of the README: what one screen shows.
+  const front = await tab(browser, url, { viewport: { width: 1100, height: 900 } });
+  await front.page.screenshot({ path: join(shots, "page.png") });
+  await front.close();
+
   const narrow = await tab(browser, url, { viewport: { width: 400, height: 900 } });
   const width = await narrow.page.evaluate(() => document.documentElement.scrollWidth);
   check("nothing is wider than a window of 400 px", width <= 400, `${width} px`);
