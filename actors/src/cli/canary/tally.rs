@@ -67,6 +67,9 @@ impl Tally {
             | Observed::Offset(_)
             | Observed::Ladder(_)
             | Observed::Restarted(_)
+            | Observed::Committed
+            | Observed::Limits(_)
+            | Observed::Asked(_)
             | Observed::LinkTrouble(..) => {}
         }
     }
