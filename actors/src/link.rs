@@ -5,11 +5,13 @@
 
 use actix::dev::SendError;
 use actix::{Message, Recipient};
+use engine::time::Timestamp;
 use std::sync::{Arc, RwLock};
 
-/// Wraps a core's input as an actor message.
+/// Wraps a core's input as an actor message, with when the frame behind it was read off its socket; `None` where no
+/// frame is behind it or nobody asks.
 #[derive(Debug)]
-pub struct Tell<T>(pub T);
+pub struct Tell<T>(pub T, pub Option<Timestamp>);
 
 impl<T: 'static> Message for Tell<T> {
     type Result = ();
@@ -51,13 +53,18 @@ impl<T: Send + 'static> Default for Link<T> {
 impl<T: Send + 'static> Link<T> {
     /// Hands a message over, or says why not.
     pub fn send(&self, message: T) -> Sent {
+        self.send_read(message, None)
+    }
+
+    /// Hands a message over with when its frame was read, or says why not.
+    pub fn send_read(&self, message: T, read_at: Option<Timestamp>) -> Sent {
         let cell = self
             .cell
             .read()
             .expect("no holder of the link's lock can panic");
         match cell
             .as_ref()
-            .map(|recipient| recipient.try_send(Tell(message)))
+            .map(|recipient| recipient.try_send(Tell(message, read_at)))
         {
             Some(Ok(())) => Sent::Delivered,
             Some(Err(SendError::Full(_))) => Sent::Full,
@@ -69,7 +76,7 @@ impl<T: Send + 'static> Link<T> {
     ///
     /// # Errors
     /// `Full` or `Down`, with the message.
-    pub fn try_hand_over(&self, message: T) -> Result<(), (Sent, T)> {
+    pub fn try_hand_over(&self, message: Tell<T>) -> Result<(), (Sent, Tell<T>)> {
         let cell = self
             .cell
             .read()
@@ -77,10 +84,10 @@ impl<T: Send + 'static> Link<T> {
         let Some(recipient) = cell.as_ref() else {
             return Err((Sent::Down, message));
         };
-        match recipient.try_send(Tell(message)) {
+        match recipient.try_send(message) {
             Ok(()) => Ok(()),
-            Err(SendError::Full(back)) => Err((Sent::Full, back.0)),
-            Err(SendError::Closed(back)) => Err((Sent::Down, back.0)),
+            Err(SendError::Full(back)) => Err((Sent::Full, back)),
+            Err(SendError::Closed(back)) => Err((Sent::Down, back)),
         }
     }
 

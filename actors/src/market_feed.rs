@@ -3,9 +3,10 @@
 //! Market data that cannot be handed on costs the book its trust and brings a new session, never a skipped difference.
 //! A private event that cannot be handed on shuts the gate: a lost fill is a lost fact.
 
-use crate::driver::stream::{Command, Stream, StreamParts};
+use crate::clock::Clock;
+use crate::driver::stream::{Command, Heard, Stream, StreamParts};
 use crate::gate::Gate;
-use crate::link::{Link, Sent};
+use crate::link::{Link, Sent, Tell};
 use crate::observer::{Eyes, Observed};
 use crate::risk_gate::shut;
 use crate::shell::Perform;
@@ -55,9 +56,9 @@ impl Session {
 }
 
 /// Hands frames to the feed one by one; a full mailbox slows the socket, because nothing is read meanwhile.
-async fn pump(mut frames: mpsc::Receiver<FeedIn>, feed: Link<FeedIn>) {
-    while let Some(frame) = frames.recv().await {
-        let mut waiting = frame;
+async fn pump(mut frames: mpsc::Receiver<Heard>, feed: Link<FeedIn>) {
+    while let Some(Heard { value, read_at }) = frames.recv().await {
+        let mut waiting = Tell(value, Some(read_at));
         loop {
             match feed.try_hand_over(waiting) {
                 Ok(()) => break,
@@ -124,6 +125,8 @@ pub struct MarketFeedPort {
     gate: Gate,
     eyes: Eyes,
     frames: u64,
+    /// When the frame of this turn was read off the socket.
+    read_at: Option<Timestamp>,
 }
 
 impl MarketFeedPort {
@@ -145,6 +148,7 @@ impl MarketFeedPort {
             gate,
             eyes,
             frames: 0,
+            read_at: None,
         }
     }
 
@@ -154,7 +158,12 @@ impl MarketFeedPort {
     }
 
     fn book(&self, input: BookIn) {
-        let sent = self.links.book.send(input);
+        let is_of_book = matches!(
+            input,
+            BookIn::Market(MarketEvent::Full(_) | MarketEvent::Diff(_))
+        );
+        let read_at = self.read_at.filter(|_| is_of_book);
+        let sent = self.links.book.send_read(input, read_at);
         if sent != Sent::Delivered {
             // The book has lost its place in the stream: only a new session brings full books for all pairs.
             self.eyes.see(Observed::LinkTrouble(
@@ -220,6 +229,10 @@ impl MarketFeedPort {
 
 impl Perform for MarketFeedPort {
     type Core = Feed;
+
+    fn heard(&mut self, _clock: &Clock, read_at: Option<Timestamp>) {
+        self.read_at = read_at;
+    }
 
     fn perform(&mut self, now: Timestamp, effect: <Feed as Core>::Effect) {
         match effect {

@@ -155,6 +155,7 @@ catalogue! {
     WS_UP "btcbot_ws_up" Gauge Labels::None, "1 while the stream is connected";
     WS_CONNECTS "btcbot_ws_connects_total" Counter Labels::None, "Connection attempts of the stream";
     WS_FRAMES "btcbot_ws_frames_total" Counter Labels::Of("type", FRAMES), "Frames received";
+    FEED_TO_BOOK "btcbot_feed_to_book_seconds" HistogramSeconds Labels::None, "From a book frame read off the socket to its book applied";
     BOOK_TRUSTED "btcbot_book_trusted" Gauge Labels::Symbol, "1 while the pair's book is trusted";
     DECISIONS "btcbot_decisions_total" Counter Labels::Of("stage", STAGES), "Decisions that reached the stage; evaluated counts words of strategies, told when they change and once a cycle";
     DENIALS "btcbot_denials_total" Counter Labels::DenyCode, "Intents denied by the risk gate";

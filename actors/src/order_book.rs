@@ -2,7 +2,9 @@
 //!
 //! The gate hears first: an intent can then never be judged on an older book than the one it was made on.
 
+use crate::clock::Clock;
 use crate::link::{Link, Sent};
+use crate::metrics::Metrics;
 use crate::observer::{Eyes, Observed};
 use crate::shell::Perform;
 use crate::venue::VenueIn;
@@ -26,6 +28,8 @@ pub struct OrderBookPort {
     pub feed: Link<FeedIn>,
     /// Status and log.
     pub eyes: Eyes,
+    /// How long frames take to the book: measured here, because a report for each would fill the observer's mailbox.
+    pub metrics: Metrics,
 }
 
 impl OrderBookPort {
@@ -51,6 +55,13 @@ impl OrderBookPort {
 
 impl Perform for OrderBookPort {
     type Core = Books;
+
+    fn heard(&mut self, clock: &Clock, read_at: Option<Timestamp>) {
+        if let Some(read_at) = read_at {
+            let took_us = clock.now().0.saturating_sub(read_at.0);
+            self.metrics.frame_applied(took_us);
+        }
+    }
 
     fn perform(&mut self, _now: Timestamp, effect: <Books as Core>::Effect) {
         match effect {

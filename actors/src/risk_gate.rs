@@ -250,7 +250,7 @@ mod tests {
         }
 
         fn tell(&self, message: RiskIn) {
-            self.risk.try_send(Tell(message)).expect("room");
+            self.risk.try_send(Tell(message, None)).expect("room");
         }
 
         /// Waits until everything told so far was handled, and what the gate asked itself meanwhile.

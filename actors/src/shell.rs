@@ -18,6 +18,10 @@ pub trait Perform: Unpin + 'static {
     /// The core whose effects these are.
     type Core: Core + Unpin + 'static;
 
+    /// Hears, when the core has taken a message in and before its effects, when the frame behind that message was read
+    /// off its socket; `None` for every other message and for the timer.
+    fn heard(&mut self, _clock: &Clock, _read_at: Option<Timestamp>) {}
+
     /// Carries out one effect; must not block.
     fn perform(&mut self, now: Timestamp, effect: <Self::Core as Core>::Effect);
 }
@@ -82,6 +86,7 @@ where
         let now = self.clock.now();
         if self.core.deadline().is_some_and(|deadline| deadline <= now) {
             self.core.wake(now, &mut self.outbox);
+            self.port.heard(&self.clock, None);
         }
         self.finish(now, ctx);
     }
@@ -110,7 +115,9 @@ where
 
     fn handle(&mut self, message: Tell<<P::Core as Core>::In>, ctx: &mut Self::Context) {
         let now = self.clock.now();
-        self.core.handle(now, message.0, &mut self.outbox);
+        let Tell(input, read_at) = message;
+        self.core.handle(now, input, &mut self.outbox);
+        self.port.heard(&self.clock, read_at);
         self.finish(now, ctx);
     }
 }

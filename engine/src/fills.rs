@@ -5,12 +5,14 @@
 //! sources have shown. Stamps and charges take no part in how many are booked, because the sources need not agree on
 //! them either; they tell which of several twins it is that was not booked yet.
 
+mod written;
+
 use crate::answer::{OwnTrade, TradeSource};
 use crate::ids::TradeId;
 use crate::money::{Amount, Price, Qty};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use written::Written;
 
 /// What tells trades of one order, price and size from each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,40 +39,25 @@ impl Twin {
     }
 }
 
-/// The trades of one price and size: what each source has shown of them, and what was booked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Twins {
-    stream: Vec<Twin>,
-    rest: Vec<Twin>,
-    booked: Vec<Twin>,
+/// What makes reports twins.
+type Kind = (Price, Qty);
+
+/// One trade as one source has shown it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Report {
+    kind: Kind,
+    source: TradeSource,
+    twin: Twin,
+    /// This report is the one that was booked.
+    is_booked: bool,
 }
 
-impl Twins {
-    fn shown(&mut self, source: TradeSource) -> &mut Vec<Twin> {
-        match source {
-            TradeSource::Stream => &mut self.stream,
-            TradeSource::Rest => &mut self.rest,
-        }
-    }
-
-    /// Returns the report that no booked trade is like; the newest one if each has its like.
-    fn unbooked(&mut self, source: TradeSource) -> Option<Twin> {
-        let mut booked = self.booked.clone();
-        let shown = self.shown(source);
-        let left = shown.iter().find(|report| {
-            let like = booked.iter().position(|known| known.is_like(report));
-            like.map(|at| booked.swap_remove(at)).is_none()
-        });
-        left.or(shown.last()).copied()
-    }
-}
-
-/// What was seen of one order's trades.
+/// What was seen of one order's trades: a list without gaps, because most orders have one trade and many are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct FillBook {
-    seen: BTreeSet<(TradeSource, TradeId)>,
-    #[serde(with = "crate::pairs")]
-    twins: BTreeMap<(Price, Qty), Twins>,
+    /// By kind and source; of these, in the order in which they came.
+    reports: Vec<Report>,
     /// Stamp of the newest trade reported, on the exchange's clock.
     newest: Option<Timestamp>,
 }
@@ -81,26 +68,22 @@ impl FillBook {
         self.newest
     }
 
-    fn saw(&mut self, trade: &OwnTrade) -> bool {
-        self.newest = self.newest.max(Some(trade.at));
-        self.seen.insert((trade.source, trade.id))
+    /// Returns whether this report was taken in before.
+    pub fn has_seen(&self, trade: &OwnTrade) -> bool {
+        let named = (trade.source, trade.id);
+        (self.reports.iter()).any(|report| (report.source, report.twin.id) == named)
     }
 
     /// Takes note of a report and returns what is to be booked for it, if anything: an earlier report of the same
     /// source, where it turns out that what was booked so far is the one that came last.
     pub fn book(&mut self, trade: &OwnTrade) -> Option<OwnTrade> {
-        if !self.saw(trade) {
+        if self.has_seen(trade) {
             return None;
         }
-        let twins = self.twins.entry((trade.price, trade.qty)).or_default();
-        let shown = twins.shown(trade.source);
-        shown.push(Twin::of(trade));
-        if shown.len() <= twins.booked.len() {
-            return None;
-        }
-        let twin = twins.unbooked(trade.source)?;
-        twins.booked.push(twin);
-        let Twin { id, at, fee, tax } = twin;
+        self.note(trade, false);
+        let at = self.unbooked((trade.price, trade.qty), trade.source)?;
+        self.reports[at].is_booked = true;
+        let Twin { id, at, fee, tax } = self.reports[at].twin;
         let trade = trade.clone();
         Some(OwnTrade {
             id,
@@ -113,20 +96,59 @@ impl FillBook {
 
     /// Returns the sum of what was booked.
     pub fn booked(&self) -> Qty {
-        let units = (self.twins.iter())
-            .flat_map(|((_, qty), twins)| twins.booked.iter().map(|_| qty.units()));
-        Qty::from_units(units.sum())
+        let booked = self.reports.iter().filter(|report| report.is_booked);
+        Qty::from_units(booked.map(|report| report.kind.1.units()).sum())
     }
 
     /// Takes in a trade that was booked in an earlier life. Why it was booked then is not on record: the reports that
     /// paired with others are not, so it counts as booked whatever the sources have shown since.
     pub fn was_booked(&mut self, trade: &OwnTrade) {
-        if !self.saw(trade) {
-            return;
+        if !self.has_seen(trade) {
+            self.note(trade, true);
         }
-        let twins = self.twins.entry((trade.price, trade.qty)).or_default();
-        twins.shown(trade.source).push(Twin::of(trade));
-        twins.booked.push(Twin::of(trade));
+    }
+
+    /// Gives back memory that was set aside for more reports: none are expected.
+    pub(crate) fn shrink(&mut self) {
+        self.reports.shrink_to_fit();
+    }
+
+    fn note(&mut self, trade: &OwnTrade, is_booked: bool) {
+        self.newest = self.newest.max(Some(trade.at));
+        self.put(Report {
+            kind: (trade.price, trade.qty),
+            source: trade.source,
+            twin: Twin::of(trade),
+            is_booked,
+        });
+    }
+
+    fn put(&mut self, report: Report) {
+        let place = |known: &Report| (known.kind, known.source);
+        let behind = (self.reports).partition_point(|known| place(known) <= place(&report));
+        // A vector would set four aside; a trade has a report of each source.
+        if self.reports.capacity() == self.reports.len() {
+            self.reports.reserve_exact(self.reports.len().max(2));
+        }
+        self.reports.insert(behind, report);
+    }
+
+    /// Returns the place of a report of this source that no booked twin is like, if the source has shown more of the
+    /// kind than were booked. Twins that are alike are booked in the order in which they came, so it was not itself.
+    fn unbooked(&self, kind: Kind, source: TradeSource) -> Option<usize> {
+        let twins = || self.reports.iter().filter(|report| report.kind == kind);
+        let mut booked: Vec<Twin> = (twins().filter(|report| report.is_booked))
+            .map(|report| report.twin)
+            .collect();
+        let is_shown = |report: &&Report| report.source == source;
+        if twins().filter(is_shown).count() <= booked.len() {
+            return None;
+        }
+        self.reports.iter().position(|report| {
+            let like = booked.iter().position(|known| known.is_like(&report.twin));
+            let is_its = report.kind == kind && report.source == source;
+            is_its && like.map(|at| booked.swap_remove(at)).is_none()
+        })
     }
 }
 

@@ -16,8 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const SPACING_MS: i64 = 1_000;
 /// Wait after a failed pass, milliseconds.
 const RETRY_MS: i64 = 2_000;
-/// How far trades are read back behind the newest one seen, milliseconds: the lists lag.
-pub(crate) const TRADES_OVERLAP_MS: i64 = 1_800_000;
+/// How far trades are read back behind the newest one seen, milliseconds: the lists lag, by seconds as far as is known.
+/// It is also how long trades are remembered one by one.
+pub(crate) const TRADES_OVERLAP_MS: i64 = 300_000;
 /// A pass that has not ended by then has failed, milliseconds: longer than every request's own limit.
 const PASS_MS_MAX: i64 = 60_000;
 /// How far before the opening of the ledger trades are read, milliseconds: the opening is dated by our clock and

@@ -10,7 +10,12 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 /// The histograms that are shown: metric, what it is, and the factor to milliseconds.
-const HISTOGRAMS: [(&str, &str, f64); 4] = [
+const HISTOGRAMS: [(&str, &str, f64); 5] = [
+    (
+        "btcbot_feed_to_book_seconds",
+        "book frame read off the socket to its book applied",
+        1_000.0,
+    ),
     (
         "order_submit_latency_ms",
         "approval to outcome, journal included",

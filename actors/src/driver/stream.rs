@@ -12,6 +12,7 @@ use btcturk::ws::{self, Frame, Join};
 use engine::ids::Symbol;
 use engine::market::{BookChannel, MarketEvent};
 use engine::msg::{Channel, Declined, FeedIn};
+use engine::time::Timestamp;
 use futures_util::{SinkExt, StreamExt};
 use rustls::ClientConfig;
 use std::sync::Arc;
@@ -67,10 +68,19 @@ pub struct StreamParts {
     pub connect_time_max: Duration,
 }
 
+/// What the stream has told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// For the feed.
+    pub value: FeedIn,
+    /// When it was read off the socket, before it was decoded.
+    pub read_at: Timestamp,
+}
+
 /// One session. Dropping it ends the session.
 pub struct Stream {
     commands: mpsc::Sender<Command>,
-    frames: mpsc::Receiver<FeedIn>,
+    frames: mpsc::Receiver<Heard>,
 }
 
 impl Stream {
@@ -91,7 +101,7 @@ impl Stream {
                 Err(Ended::Declined(why)) => FeedIn::Declined(why),
                 Ok(()) | Err(Ended::Lost) => FeedIn::Disconnected,
             };
-            let _ = out.send(last).await;
+            let _ = tell(&parts, &out, last).await;
         });
         Self { commands, frames }
     }
@@ -106,11 +116,11 @@ impl Stream {
 
     /// Waits for the next value; `None` after `Disconnected`.
     pub async fn next(&mut self) -> Option<FeedIn> {
-        self.frames.recv().await
+        self.frames.recv().await.map(|heard| heard.value)
     }
 
     /// Takes the session apart, for a reader and a writer that live in different places.
-    pub fn split(self) -> (mpsc::Sender<Command>, mpsc::Receiver<FeedIn>) {
+    pub fn split(self) -> (mpsc::Sender<Command>, mpsc::Receiver<Heard>) {
         (self.commands, self.frames)
     }
 }
@@ -151,11 +161,11 @@ fn refusal(parts: &StreamParts, error: &Error) -> Ended {
 async fn session(
     parts: &StreamParts,
     mut todo: mpsc::Receiver<Command>,
-    out: &mpsc::Sender<FeedIn>,
+    out: &mpsc::Sender<Heard>,
 ) -> Result<(), Ended> {
     let mut socket = connect(parts).await?;
     parts.metrics.ws_up(true);
-    out.send(FeedIn::Connected).await.map_err(|_| Ended::Lost)?;
+    tell(parts, out, FeedIn::Connected).await?;
     loop {
         tokio::select! {
             biased;
@@ -167,13 +177,22 @@ async fn session(
                 Some(command) => write(parts, &mut socket, command).await?,
             },
             message = socket.next() => {
+                let read_at = parts.clock.now();
                 let message = message.ok_or(Ended::Lost)?.map_err(|_| Ended::Lost)?;
                 if let Some(value) = read(parts, &message) {
-                    out.send(value).await.map_err(|_| Ended::Lost)?;
+                    let heard = Heard { value, read_at };
+                    out.send(heard).await.map_err(|_| Ended::Lost)?;
                 }
             }
         }
     }
+}
+
+/// Tells what no frame has told.
+async fn tell(parts: &StreamParts, out: &mpsc::Sender<Heard>, value: FeedIn) -> Result<(), Ended> {
+    let read_at = parts.clock.now();
+    let sent = out.send(Heard { value, read_at }).await;
+    sent.map_err(|_| Ended::Lost)
 }
 
 async fn connect(parts: &StreamParts) -> Result<WebSocketStream<Wire>, Ended> {

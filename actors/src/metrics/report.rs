@@ -328,6 +328,11 @@ impl Metrics {
         self.set(CLOCK_OFFSET, float(ms) / 1e3);
     }
 
+    /// A book frame was applied so long after it was read, microseconds.
+    pub fn frame_applied(&self, took_us: i64) {
+        self.histogram(FEED_TO_BOOK).record(seconds(took_us));
+    }
+
     /// A durable commit ended.
     pub fn journal_committed(&self, records: usize, took_us: i64) {
         self.counter(JOURNAL_COMMITS, vec![]).increment(1);

@@ -35,9 +35,9 @@ use std::path::Path;
 
 /// Name of the journal in its directory.
 pub const FILE_NAME: &str = "btcbot.redb";
-/// Memory for pages of the file. redb's own limit is a gigabyte, which a journal of some busy days would fill, for reads
-/// that are rare.
-const CACHE_BYTES: usize = 8 << 20;
+/// Memory for pages of the file. redb's own limit is a gigabyte, and each page that is written stays until the limit:
+/// memory would grow with the journal. Appending needs the last pages of two tables, and everything else reads rarely.
+const CACHE_BYTES: usize = 512 << 10;
 /// First bytes of every redb file.
 const REDB_MAGIC: [u8; 4] = *b"redb";
 

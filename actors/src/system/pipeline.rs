@@ -109,6 +109,7 @@ pub(super) fn order_book(stage: &mut Stage, plan: &Plan) {
         Arc::clone(&stage.settings),
     );
     let venue = (plan.venue == Venue::Simulated).then(|| links.venue.clone());
+    let metrics = stage.metrics.clone();
     let (link, trade) = (stage.links.book.clone(), stage.trade.clone());
     stage.spawn(&trade, ActorName::OrderBook, &link, move || {
         let port = OrderBookPort {
@@ -117,6 +118,7 @@ pub(super) fn order_book(stage: &mut Stage, plan: &Plan) {
             venue: venue.clone(),
             feed: links.feed.clone(),
             eyes: eyes.clone(),
+            metrics: metrics.clone(),
         };
         let core = Books::new(params::book_limits(&settings), &settings.market.symbols);
         (core, port, order_book::MAILBOX)

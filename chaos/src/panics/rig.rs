@@ -513,6 +513,7 @@ impl<G: Ground> Stage<G> {
 
     fn order_book(&mut self, glass: &Glass) {
         let (mut cores, links, eyes) = (self.cores(), self.links.clone(), self.eyes.clone());
+        let metrics = self.metrics.clone();
         let (link, shown) = (links.book.clone(), Rc::clone(&glass.books));
         self.spawn(ActorName::OrderBook, &link, move || {
             let port = OrderBookPort {
@@ -521,6 +522,7 @@ impl<G: Ground> Stage<G> {
                 venue: None,
                 feed: links.feed.clone(),
                 eyes: eyes.clone(),
+                metrics: metrics.clone(),
             };
             *shown.borrow_mut() = cores().books;
             (Rc::clone(&shown), port, order_book::MAILBOX)

@@ -20,8 +20,9 @@ use crate::router::{self, Keep};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Version of the written form. A form that was released is read for ever; a later one than this is refused.
-pub const VERSION: u32 = 1;
+/// Version of the written form. A form that was released is read for ever; a later one than this is refused. From 2 on
+/// it holds trades of folded orders, which a reader of 1 would pass over and book twice.
+pub const VERSION: u32 = 2;
 
 /// What the records up to some number add up to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,8 +102,9 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Goes on from a checkpoint.
-    pub const fn resume(sum: Checkpoint, keep: Keep) -> Self {
+    /// Goes on from a checkpoint of any version.
+    pub const fn resume(mut sum: Checkpoint, keep: Keep) -> Self {
+        sum.version = VERSION;
         Self { sum, keep }
     }
 

@@ -214,3 +214,22 @@ fn the_first_released_form_is_read() {
     assert!(sum.money().holds().is_empty());
     assert!(sum.money().ledger().is_opened(quote()));
 }
+
+#[test]
+fn the_second_released_form_is_read_and_written_alike() {
+    let text = include_str!("v2.json");
+    let sum: Checkpoint = serde_json::from_str(text).expect("the second form is read for ever");
+    assert_eq!((sum.version, sum.epoch_next()), (2, 5));
+    let orders = sum.orders();
+    assert_eq!((orders.living().count(), orders.ended_count()), (8, 7));
+    let again = serde_json::to_value(&sum).expect("it can be written");
+    let written: serde_json::Value = serde_json::from_str(text).expect("it is JSON");
+    assert_eq!(again, written, "nothing of it is lost");
+}
+
+#[test]
+fn a_checkpoint_of_the_first_form_is_written_in_the_latest() {
+    let first = serde_json::from_str(include_str!("v1.json")).expect("it is read");
+    let fold = Fold::resume(first, SHORT);
+    assert_eq!(fold.sum().version, VERSION);
+}

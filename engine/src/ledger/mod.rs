@@ -22,7 +22,7 @@ use std::collections::{BTreeSet, VecDeque};
 pub use lots::value_at;
 
 /// Recent trades that a late one may still be put among. One that is older is booked when it is heard of.
-pub const RECENT_TRADES_MAX: usize = 512;
+pub const RECENT_TRADES_MAX: usize = 128;
 /// Transfers that are known by number. Beyond it the lowest numbers are forgotten: they are older than what is read.
 const TRANSFERS_KNOWN_MAX: usize = 4_096;
 

@@ -52,7 +52,9 @@ impl OrderRouter {
     ) {
         let Some(id) = self.memory.owner_of(order_id, client_id) else {
             if let Some(id) = self.folded(client_id) {
-                self.folded_news(id, order_id, is_open, out);
+                // An event tells what was: of the folded order itself, only a row can show that it is open.
+                let is_another = !self.memory.tombstones.fits(id, order_id);
+                self.folded_news(id, order_id, is_open && is_another, out);
             } else if let Some(id) = client_id.filter(|id| self.is_stray(*id)) {
                 self.stray(id, order_id, is_open, out);
             } else {
@@ -110,6 +112,9 @@ impl OrderRouter {
                 self.foreign_trade(trade, out);
             }
             Some(id) => self.own_trade(now, id, trade, out),
+            None if self.memory.settling.contains_key(&trade.order_id) => {
+                self.settling_trade(&trade, out);
+            }
             None => {
                 if let Some(id) = stray {
                     self.stray(id, trade.order_id, false, out);
@@ -147,8 +152,7 @@ impl OrderRouter {
             .filled
             .checked_add(trade.qty)
             .is_some_and(|sum| sum <= entry.view.order.intent.qty);
-        let mut known = entry.fills.clone();
-        if known.book(&trade).is_some() && !fits {
+        if !fits && entry.fills.clone().book(&trade).is_some() {
             // More than was ordered: nothing is booked, and the balances will say what is true.
             out.push(RouterEffect::Note(RouterNote::Unmapped(trade.order_id)));
             return;

@@ -52,6 +52,21 @@ impl OrderRouter {
         self.foreign_trade(trade, out);
     }
 
+    /// A trade of a folded order while its trades may be listed again: known, or beyond what the exchange's row said.
+    pub(super) fn settling_trade(&mut self, trade: &OwnTrade, out: &mut Outbox<RouterEffect>) {
+        let Some(order) = self.memory.settling.get_mut(&trade.order_id) else {
+            return;
+        };
+        let (id, booked) = (order.client_id, order.fills.book(trade));
+        let Some(trade) = booked else {
+            let note = RouterNote::DuplicateFill(trade.order_id);
+            return out.push(RouterEffect::Note(note));
+        };
+        self.second(id, trade.order_id, false, out);
+        out.push(RouterEffect::Persist(Record::Fill(trade.clone()), None));
+        out.push(RouterEffect::Fill(trade));
+    }
+
     /// Whether a trade that belongs to no known order is in the books already, by opening or by a look.
     pub(super) fn is_settled(&self, trade: &OwnTrade) -> bool {
         self.memory.trades_from().is_none_or(|from| trade.at < from)

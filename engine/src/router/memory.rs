@@ -18,12 +18,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Age from which an ended order may be folded away, milliseconds.
 const ENDED_KEPT_MS: i64 = 48 * 3_600_000;
-/// Ended orders kept one by one; beyond it the oldest fold before their age.
-const ENDED_KEPT_MAX: usize = 10_000;
-/// Least time between two records of a look, milliseconds: what a start has to read again of the trades.
-const LOOKS_APART_MS: i64 = 600_000;
-/// How far the stamps that stream and lists give to one trade may be apart, milliseconds.
-const STAMPS_APART_MS: i64 = 60_000;
+/// Ended orders kept one by one; beyond it the oldest fold before their age. Those that ended behind the last look but
+/// one are kept besides: in that time every answer to them has come.
+const ENDED_KEPT_MAX: usize = 256;
+/// Least time between two records of a look, milliseconds: longer than any answer or list is late, short enough that
+/// memory does not grow with the orders of an hour.
+const LOOKS_APART_MS: i64 = 60_000;
 
 /// Orders of a day that are counted as unknown; beyond it the budget is spent anyway.
 const DAY_LOG_MAX: usize = 1_000;
@@ -60,7 +60,15 @@ pub(crate) struct Look {
     pub(crate) trades_before: Timestamp,
 }
 
-/// What the records say about orders. As large as the living orders, [`Keep`] and the limits of strangers and runs.
+/// The trades of a folded order while they may be listed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Settling {
+    pub(super) client_id: ClientId,
+    pub(super) fills: FillBook,
+}
+
+/// What the records say about orders. As large as the living orders, [`Keep`], the trades that may be listed again, and
+/// the limits of strangers and runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct Memory {
@@ -83,6 +91,9 @@ pub struct Memory {
     pub(super) was_unclean: bool,
     pub(super) foreign: BTreeMap<OrderId, FillBook>,
     pub(super) tombstones: Tombstones,
+    /// By the exchange's number.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) settling: BTreeMap<OrderId, Settling>,
     /// When the books were opened; strangers' trades before are part of the opening.
     pub(super) opened_at: Option<Timestamp>,
     /// The last look on record.
@@ -99,6 +110,8 @@ struct Written {
     was_unclean: bool,
     foreign: BTreeMap<OrderId, FillBook>,
     tombstones: Tombstones,
+    #[serde(default)]
+    settling: BTreeMap<OrderId, Settling>,
     opened_at: Option<Timestamp>,
     look: Option<Look>,
 }
@@ -123,6 +136,7 @@ impl From<Written> for Memory {
             was_unclean: written.was_unclean,
             foreign: written.foreign,
             tombstones: written.tombstones,
+            settling: written.settling,
             opened_at: written.opened_at,
             look: written.look,
             ..Self::default()
@@ -230,8 +244,11 @@ impl Memory {
                 self.with(id, |entry| entry.was_traded(trade, trade.at));
             }
             None => {
-                let fills = self.foreign.entry(trade.order_id).or_default();
-                fills.was_booked(trade);
+                let settling = self.settling.get_mut(&trade.order_id);
+                let fills = settling.map(|order| &mut order.fills);
+                fills
+                    .unwrap_or_else(|| self.foreign.entry(trade.order_id).or_default())
+                    .was_booked(trade);
             }
         }
     }
@@ -292,6 +309,11 @@ impl Memory {
         self.entries.len() - self.living.len()
     }
 
+    /// Returns how many orders are remembered one by one, ended and folded ones included.
+    pub(super) fn kept_count(&self) -> usize {
+        self.entries.len() + self.settling.len()
+    }
+
     /// Returns from when on trades are to be listed again; `None` before the books were opened.
     pub fn trades_from(&self) -> Option<Timestamp> {
         self.look.map(|look| look.trades_before).max(self.opened_at)
@@ -350,43 +372,5 @@ impl Memory {
     ) -> Option<ClientId> {
         let by_id = self.by_id.get(&order_id).copied();
         by_id.or_else(|| client_id.filter(|id| self.entries.contains_key(id)))
-    }
-
-    // ---- folding ----
-
-    /// Takes note of a whole look: ended orders that are old enough fold, and strangers' trades that cannot be listed
-    /// again are forgotten.
-    pub(super) fn looked(&mut self, look: Look, keep: &Keep) {
-        let earlier = self.look.replace(look);
-        let settled_before = look.trades_before.plus_ms(-STAMPS_APART_MS);
-        let is_settled = |fills: &FillBook| fills.newest().is_none_or(|at| at < settled_before);
-        self.foreign.retain(|_, fills| !is_settled(fills));
-        let Some(earlier) = earlier else { return };
-        let mut ended: Vec<(Timestamp, ClientId)> = (self.entries.values())
-            .filter(|entry| !entry.is_living())
-            .map(|entry| (entry.view.since, entry.view.client_id()))
-            .collect();
-        ended.sort_unstable();
-        let surplus = ended.len().saturating_sub(keep.ended_max);
-        let old = look.asked_at.plus_ms(-keep.ended_ms);
-        let is_due = |n: usize, at: Timestamp| (at <= old || n < surplus) && at < earlier.asked_at;
-        let due = ended.into_iter().enumerate();
-        for (_, (_, id)) in due.filter(|(n, (at, _))| is_due(*n, *at)) {
-            self.fold(id, is_settled);
-        }
-    }
-
-    /// Folds one ended order, unless a trade of it might still be listed again: then its fills are needed.
-    fn fold(&mut self, id: ClientId, is_settled: impl Fn(&FillBook) -> bool) {
-        let entry = self.entries.get(&id);
-        let Some(entry) = entry.filter(|entry| is_settled(&entry.fills)) else {
-            return;
-        };
-        let number = entry.view.order_id;
-        self.tombstones.add(id, number);
-        self.entries.remove(&id);
-        if let Some(number) = number {
-            self.by_id.remove(&number);
-        }
     }
 }

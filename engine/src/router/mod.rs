@@ -7,6 +7,7 @@ pub mod absence;
 mod cancels;
 mod entry;
 mod evidence;
+mod fold;
 mod folded;
 mod foreign;
 mod memory;
@@ -134,6 +135,11 @@ impl OrderRouter {
         self.memory.tombstones.holds(id)
     }
 
+    /// Returns how many orders have folded.
+    pub fn folded_count(&self) -> u64 {
+        self.memory.tombstones.count()
+    }
+
     /// Returns an own order, ended or not; `None` once it has folded.
     pub fn order(&self, id: ClientId) -> Option<&OrderView> {
         self.memory.entries.get(&id).map(|entry| &entry.view)
@@ -187,8 +193,12 @@ impl OrderRouter {
         outcome: SubmitOutcome,
         out: &mut Outbox<RouterEffect>,
     ) {
-        if let Some(number) = outcome.number().filter(|n| self.memory.is_second(id, *n)) {
-            self.second(id, number, true, out);
+        if let Some(number) = outcome.number() {
+            if self.memory.is_second(id, number) {
+                self.second(id, number, true, out);
+            } else if self.folded(Some(id)).is_some() {
+                self.folded_news(id, number, false, out);
+            }
         }
         let Some(entry) = self.memory.entries.get_mut(&id) else {
             return;
@@ -251,7 +261,7 @@ impl OrderRouter {
     }
 
     fn is_full(&self) -> bool {
-        self.memory.entries.len() >= TOMBSTONES_MAX
+        self.memory.kept_count() >= TOMBSTONES_MAX
     }
 }
 

@@ -1,7 +1,8 @@
 //! Ended orders that are no longer kept one by one: runs of client ids, every one of which has ended.
 //!
-//! A run is the first id, the last sequence number and the range of the exchange's numbers: a few bytes for any number
-//! of orders. It cannot say what an order filled, only that it is ours and done, and whether a number can be its own.
+//! A run is the first id, the last sequence number, the range of the exchange's numbers and those ids that the exchange
+//! never had: a few bytes for any number of orders. It cannot say what an order filled, only that it is ours and done,
+//! and whether a number can be its own.
 
 use crate::ids::{ClientId, OrderId};
 use serde::{Deserialize, Serialize};
@@ -11,18 +12,28 @@ use std::collections::BTreeMap;
 /// beyond it the oldest is forgotten, and what is reported of it counts as a lost journal: the kill switch.
 const RUNS_MAX: usize = 10_000;
 
+/// Orders of one run that are remembered as never having existed; beyond it the oldest are judged by the numbers of
+/// their run.
+const NEVER_MAX: usize = 1_000;
+
 /// Ended orders with consecutive sequence numbers of one start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Run {
     first: ClientId,
     last: u64,
     /// Lowest and highest number the exchange gave to one of them; `None` if none of them ever existed.
     numbers: Option<(OrderId, OrderId)>,
+    /// Sequence numbers of those that never existed: proven, refused or not sent. Any number of theirs is a ghost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    never: Vec<u64>,
 }
 
 impl Run {
-    fn absorb(&mut self, later: &Self) {
+    fn absorb(&mut self, later: Self) {
         self.last = later.last;
+        self.never.extend(later.never);
+        let surplus = self.never.len().saturating_sub(NEVER_MAX);
+        self.never.drain(..surplus);
         let both = self.numbers.into_iter().chain(later.numbers);
         self.numbers = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     }
@@ -50,14 +61,15 @@ impl Tombstones {
             first: id,
             last: id.seq(),
             numbers: number.map(|number| (number, number)),
+            never: Vec::from_iter(number.is_none().then_some(id.seq())),
         };
-        let next = self.runs.range(id..).next().map(|(_, next)| *next);
-        if let Some(next) = next.filter(|next| run.is_followed_by(next.first)) {
-            self.runs.remove(&next.first);
-            run.absorb(&next);
+        let next = self.runs.range(id..).next().map(|(first, _)| *first);
+        let next = next.filter(|first| run.is_followed_by(*first));
+        if let Some(next) = next.and_then(|first| self.runs.remove(&first)) {
+            run.absorb(next);
         }
         match self.runs.range_mut(..id).next_back() {
-            Some((_, before)) if before.is_followed_by(id) => before.absorb(&run),
+            Some((_, before)) if before.is_followed_by(id) => before.absorb(run),
             Some(_) | None => {
                 self.runs.insert(id, run);
             }
@@ -65,6 +77,12 @@ impl Tombstones {
         if self.runs.len() > RUNS_MAX {
             self.runs.pop_first();
         }
+    }
+
+    /// Returns how many orders were folded away and are remembered.
+    pub(crate) fn count(&self) -> u64 {
+        let runs = self.runs.values();
+        runs.map(|run| run.last - run.first.seq() + 1).sum()
     }
 
     /// Returns whether an order was folded away.
@@ -75,7 +93,8 @@ impl Tombstones {
     /// Returns whether the exchange's number can be that of the folded order: the exchange counts upwards, so an
     /// order that was placed later under the same client id has a number above every number of the run.
     pub(crate) fn fits(&self, id: ClientId, number: OrderId) -> bool {
-        let numbers = self.run_of(id).and_then(|run| run.numbers);
+        let run = (self.run_of(id)).filter(|run| run.never.binary_search(&id.seq()).is_err());
+        let numbers = run.and_then(|run| run.numbers);
         numbers.is_some_and(|(low, high)| low <= number && number <= high)
     }
 
@@ -121,7 +140,10 @@ mod tests {
     }
 
     fn check(ids: &[(u32, u64)], runs: usize) {
-        assert_eq!(folded(ids).runs.len(), runs, "{ids:?}");
+        let folded = folded(ids);
+        assert_eq!(folded.runs.len(), runs, "{ids:?}");
+        let different: BTreeSet<_> = ids.iter().collect();
+        assert_eq!(folded.count(), different.len() as u64, "{ids:?}");
     }
 
     #[test]
@@ -141,6 +163,20 @@ mod tests {
         assert!(!tombstones.fits(id(1, 5), OrderId(30)));
         tombstones.add(id(2, 1), None);
         assert!(!tombstones.fits(id(2, 1), OrderId(30)), "it never existed");
+    }
+
+    #[test]
+    fn an_order_that_never_existed_has_no_number_within_its_run_either() {
+        let mut tombstones = folded(&[(1, 2), (1, 4)]);
+        tombstones.add(id(1, 3), None);
+        assert_eq!(tombstones.runs.len(), 1);
+        assert!(!tombstones.fits(id(1, 3), OrderId(30)));
+        assert!(tombstones.fits(id(1, 4), OrderId(30)), "within the run");
+        for seq in 5..=NEVER_MAX as u64 + 5 {
+            tombstones.add(id(1, seq), None);
+        }
+        let run = tombstones.runs.values().next().expect("one run");
+        assert_eq!((run.never.len(), run.never[0]), (NEVER_MAX, 6));
     }
 
     #[test]

@@ -21,9 +21,6 @@ use engine::router::{Keep, OrderRouter, RouterSettings};
 use engine::time::Timestamp;
 use serde_json::{Value, json};
 
-/// Orders that have ended and are shown by `--all`; older ones are left out, and their number is told.
-const ENDED_MAX: usize = 1_000;
-
 /// Shows the orders of the configured venue's journal.
 ///
 /// # Errors
@@ -98,9 +95,9 @@ fn data(all: bool, router: &OrderRouter, history: &[Entry], now: Timestamp) -> V
     let mut orders: Vec<&OrderView> = router.living().collect();
     let mut left_out = 0;
     if all {
-        let ended: Vec<&OrderView> = router.tombstones().collect();
-        left_out = ended.len().saturating_sub(ENDED_MAX);
-        orders.extend(ended.into_iter().skip(left_out));
+        // Of those that have folded, their number is told.
+        left_out = router.folded_count();
+        orders.extend(router.tombstones());
     }
     json!({
         "source": "journal",
