@@ -12,6 +12,8 @@ use tokio::time::MissedTickBehavior;
 
 /// Time between two beats.
 pub const EVERY: Duration = Duration::from_millis(100);
+/// A beat older than this is late, milliseconds: whoever gives it does not move.
+pub const LATE_MS: i64 = 1_000;
 /// A note that says: nobody watches this one.
 const NOT_WATCHED: i64 = i64::MIN;
 
@@ -110,6 +112,16 @@ impl Beats {
         };
         Beat::ALL.iter().filter_map(noted).collect()
     }
+
+    /// Returns whether everyone who is watched has given a sign lately.
+    pub fn are_fresh(&self, now: Timestamp) -> bool {
+        are_fresh(&self.ages(now))
+    }
+}
+
+/// Returns whether none of these beats is late.
+pub fn are_fresh(ages: &[(Beat, i64)]) -> bool {
+    ages.iter().all(|(_, age)| *age <= LATE_MS)
 }
 
 #[cfg(test)]

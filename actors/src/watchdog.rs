@@ -6,7 +6,7 @@
 mod judge;
 mod notify;
 
-use crate::beats::Beats;
+use crate::beats::{self, Beats};
 use crate::gate::{Flag, Gate};
 use crate::latch::Latch;
 use crate::link::{Link, Sent};
@@ -114,7 +114,7 @@ impl Watchdog {
         for act in self.judge.look(now, &ages) {
             self.act(act);
         }
-        self.sign(now, ages.iter().all(|(_, age)| *age <= judge::LATE_MS));
+        self.sign(now, beats::are_fresh(&ages));
     }
 
     fn act(&self, act: Act) {

@@ -11,25 +11,12 @@ use support::{Bot, START, STOP, wait_for};
 /// A heartbeat that stops counts as stopped after 10 s; then lists and cancels.
 const ACTS: Duration = Duration::from_secs(40);
 
-/// Quotes that rest far from the market, so that nothing but a cancel ends them.
-const RESTING: [&str; 6] = [
-    "--set",
-    "strategy.market_maker.half_spread_bps=40",
-    "--set",
-    "strategy.market_maker.requote_bps=100",
-    "--set",
-    "strategy.ttl_seconds=600",
-];
-
 #[test]
 fn what_a_dead_engine_left_is_cancelled_and_a_living_one_is_left_alone() {
     let simulator = Simulator::with_own_account(81, &[]);
     let place = Installation::armed(&simulator);
     let mut deadman = Bot::start(place.command(&["deadman", "--config", CONFIG]));
-    let mut bot = Bot::start(place.run_command(&RESTING));
-    bot.wait("an open order at the exchange", ACTS, |_| {
-        (!simulator.open_orders().is_empty()).then_some(())
-    });
+    let bot = place.resting(&simulator);
     deadman.wait_for_text("deadman_watches", START);
     assert!(!deadman.stderr().contains("deadman_acts"));
     bot.kill_9();

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 use support::exchange::Simulator;
-use support::installation::{CONFIG, Installation};
+use support::installation::{CONFIG, Installation, RESTING};
 use support::{Bot, Finished, SOON, START, STOP, http, now_ms, run, wait_for};
 
 /// Longest command: a trip of a process that hangs takes a second for each of its ways in.
@@ -23,16 +23,6 @@ const STOPPED: Duration = Duration::from_secs(30);
 /// Nothing leaves for this long behind a stop: the watchdog judges a second later, milliseconds.
 const STALE_MS: i64 = 900;
 
-/// Quotes that rest far from the market, so that nothing but a cancel ends them.
-const RESTING: [&str; 6] = [
-    "--set",
-    "strategy.market_maker.half_spread_bps=40",
-    "--set",
-    "strategy.market_maker.requote_bps=100",
-    "--set",
-    "strategy.ttl_seconds=600",
-];
-
 fn asked(place: &Installation, args: &[&str]) -> Finished {
     let args = [args, &["--config", CONFIG, "--json"]].concat();
     run(place.command(&args), COMMAND)
@@ -40,14 +30,6 @@ fn asked(place: &Installation, args: &[&str]) -> Finished {
 
 fn latch(place: &Installation) -> PathBuf {
     place.path().join("btcbot-data/kill.latch")
-}
-
-fn resting(simulator: &Simulator, place: &Installation) -> Bot {
-    let mut bot = Bot::start(place.run_command(&RESTING));
-    bot.wait("an open order at the exchange", SOON, |_| {
-        (!simulator.open_orders().is_empty()).then_some(())
-    });
-    bot
 }
 
 fn until_empty(simulator: &Simulator) {
@@ -86,7 +68,7 @@ fn reset(bot: &mut Bot, place: &Installation, id: u64) {
 fn kill_latch_set_survive_clear_roundtrip() {
     let simulator = Simulator::with_own_account(61, &[]);
     let place = Installation::armed(&simulator);
-    let bot = resting(&simulator, &place);
+    let bot = place.resting(&simulator);
     let trip = asked(&place, &["kill-switch", "trip", "--reason", "a drill"]);
     let tripped_at = now_ms();
     assert_eq!(trip.code, Some(0), "{trip:?}");
@@ -178,7 +160,7 @@ fn kill_latch_set_survive_clear_roundtrip() {
 fn a_touched_file_kills_and_removing_it_is_no_reset() {
     let simulator = Simulator::with_own_account(62, &[]);
     let place = Installation::armed(&simulator);
-    let mut bot = resting(&simulator, &place);
+    let mut bot = place.resting(&simulator);
     fs::write(latch(&place), "").expect("our own directory");
     let shown = killed(&mut bot, &place);
     assert_eq!(shown["kill"]["cause"], "kill_latch_file", "{shown}");
@@ -224,7 +206,7 @@ fn a_touched_file_kills_and_removing_it_is_no_reset() {
 fn a_trip_works_on_a_process_that_hangs_and_without_one() {
     let simulator = Simulator::with_own_account(63, &[]);
     let place = Installation::armed(&simulator);
-    let mut bot = resting(&simulator, &place);
+    let mut bot = place.resting(&simulator);
     bot.signal(Signal::STOP);
     let trip = asked(&place, &["kill-switch", "trip", "--reason", "it hangs"]);
     assert_eq!(trip.code, Some(0), "{trip:?}");

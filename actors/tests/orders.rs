@@ -13,29 +13,11 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 use support::exchange::Simulator;
-use support::installation::{CONFIG, Installation};
+use support::installation::{CONFIG, Installation, RESTING};
 use support::{Bot, Finished, SOON, STOP, run};
 
 /// Longest command: the default deadline of `cancel-all`, and some more.
 const COMMAND: Duration = Duration::from_secs(90);
-
-/// Quotes that rest far from the market, so that nothing but a cancel ends them.
-const RESTING: [&str; 6] = [
-    "--set",
-    "strategy.market_maker.half_spread_bps=40",
-    "--set",
-    "strategy.market_maker.requote_bps=100",
-    "--set",
-    "strategy.ttl_seconds=600",
-];
-
-fn resting(simulator: &Simulator, place: &Installation) -> Bot {
-    let mut bot = Bot::start(place.run_command(&RESTING));
-    bot.wait("an open order at the exchange", SOON, |_| {
-        (!simulator.open_orders().is_empty()).then_some(())
-    });
-    bot
-}
 
 fn command(place: &Installation, args: &[&str]) -> Command {
     place.command(&[args, &["--config", CONFIG, "--json"]].concat())
@@ -79,7 +61,7 @@ fn strangers(simulator: &Simulator) -> Vec<String> {
 fn own_orders_are_listed_and_cancelled_one_by_one_and_strangers_only_on_purpose() {
     let simulator = Simulator::with_own_account(31, &[]);
     let place = Installation::armed(&simulator);
-    let mut bot = resting(&simulator, &place);
+    let mut bot = place.resting(&simulator);
     let foreign = foreign_order(&simulator);
     let listed = bot.wait("one order, listed here and there", SOON, |_| {
         let open: BTreeSet<String> = simulator.open_orders().into_iter().collect();
@@ -137,7 +119,7 @@ fn own_orders_are_listed_and_cancelled_one_by_one_and_strangers_only_on_purpose(
 fn cancel_all_leaves_none_of_ours_open_and_safe_mode_on() {
     let simulator = Simulator::with_own_account(32, &["reply_lost=0.2"]);
     let place = Installation::armed(&simulator);
-    let bot = resting(&simulator, &place);
+    let bot = place.resting(&simulator);
     foreign_order(&simulator);
     // An answer that was lost had the order asked for again.
     let by_hand = strangers(&simulator);
@@ -163,7 +145,7 @@ fn cancel_all_leaves_none_of_ours_open_and_safe_mode_on() {
 fn what_a_killed_engine_left_is_cancelled_without_it() {
     let simulator = Simulator::with_own_account(33, &[]);
     let place = Installation::armed(&simulator);
-    let bot = resting(&simulator, &place);
+    let bot = place.resting(&simulator);
     foreign_order(&simulator);
     let beside = asked(&place, &["orders", "cancel-all", "--offline"]);
     assert_eq!(beside.code, Some(7), "{beside:?}");
@@ -205,7 +187,7 @@ fn what_a_killed_engine_left_is_cancelled_without_it() {
 fn a_damaged_journal_does_not_keep_orders_open() {
     let simulator = Simulator::with_own_account(34, &[]);
     let place = Installation::armed(&simulator);
-    let bot = resting(&simulator, &place);
+    let bot = place.resting(&simulator);
     foreign_order(&simulator);
     bot.kill_9();
     let journal = place.path().join("btcbot-data/live/btcbot.redb");
@@ -241,7 +223,7 @@ fn without_the_exchange_nothing_is_claimed() {
 fn a_start_under_the_kill_switch_cancels_what_rests() {
     let simulator = Simulator::with_own_account(36, &[]);
     let place = Installation::armed(&simulator);
-    resting(&simulator, &place).kill_9();
+    place.resting(&simulator).kill_9();
     let mut command = place.run_command(&[]);
     command.env("KILL_SWITCH", "true");
     let mut bot = Bot::start(command);

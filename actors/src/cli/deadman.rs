@@ -21,7 +21,6 @@ use crate::open_ids::OpenIds;
 use crate::operate::client::{Around, client};
 use crate::out;
 use crate::redact::Filter;
-use crate::secrets;
 use crate::signals::{Event, Signal, Signals};
 use clap::Args;
 use engine::ids::AccountTag;
@@ -49,11 +48,7 @@ pub struct DeadmanArgs {
 /// Exit 77 without usable keys, 78 for a broken configuration.
 pub fn deadman(args: &DeadmanArgs, mut signals: Signals) -> Outcome {
     let loaded = resolve::load(&args.source, Forced::default())?;
-    let signer = secrets::signer(&loaded).map_err(|why| Failed::new(Exit::Permission, why))?;
-    let signer = signer.ok_or_else(|| {
-        let text = "no keys: BTCTURK_API_KEY_FILE and BTCTURK_API_SECRET_FILE name them";
-        Failed::new(Exit::Permission, text)
-    })?;
+    let signer = resolve::required_signer(&loaded)?;
     let clock = Clock::start();
     let filter = Filter::default();
     filter.load(loaded.secrets().redactor());

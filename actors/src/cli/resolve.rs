@@ -6,6 +6,8 @@
 use crate::cli::ConfigSource;
 use crate::cli::exit::{Exit, Failed};
 use crate::clock::Clock;
+use crate::secrets;
+use btcturk::sign::Signer;
 use config::arming::{Assessment, Venue};
 use config::errors::{Class, ConfigErrors};
 use config::load::{Dotenv, Flag, Loaded, Sources};
@@ -13,6 +15,7 @@ use config::settings::Role;
 use engine::mode::{Contribution, Mode, Scope};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// How the place of a mistake on the command line begins.
 const FLAG_PLACE: &str = "flag ";
@@ -32,6 +35,18 @@ pub struct Forced {
 /// Exit 78 or 77 with every problem listed, 2 if all of them stand on the command line, 1 without a working directory.
 pub fn load(source: &ConfigSource, forced: Forced) -> Result<Loaded, Failed> {
     config::load::load(sources(source, forced)?).map_err(|errors| refused(&errors))
+}
+
+/// Makes the signer of a command that cannot do without keys.
+///
+/// # Errors
+/// Exit 77 without keys, or with keys that do not sign; nothing of them is shown.
+pub fn required_signer(loaded: &Loaded) -> Result<Arc<Signer>, Failed> {
+    let signer = secrets::signer(loaded).map_err(|why| Failed::new(Exit::Permission, why))?;
+    signer.ok_or_else(|| {
+        let text = "no keys: BTCTURK_API_KEY_FILE and BTCTURK_API_SECRET_FILE name them";
+        Failed::new(Exit::Permission, text)
+    })
 }
 
 /// Collects what the configuration depends on.

@@ -27,8 +27,6 @@ const LOOKS_PER_FILE: u32 = 25;
 
 /// Looks at the causes to one heartbeat: every second.
 const LOOKS_PER_HEARTBEAT: u32 = 100;
-/// A thread whose beat is older than this does not move, and so the heart does not beat, milliseconds.
-const LATE_MS: i64 = 1_000;
 
 /// What the keeper works with.
 pub struct Keeper {
@@ -106,9 +104,8 @@ impl Keeper {
     /// The sign of life for other processes, while every thread gives its own.
     fn heartbeat(&self) {
         let now = self.beats.clock().now();
-        let is_well = self.beats.ages(now).iter().all(|(_, age)| *age <= LATE_MS);
         if let Some(dir) = self.latch.dir()
-            && is_well
+            && self.beats.are_fresh(now)
             && let Err(error) = heartbeat::write(dir, self.tag, now)
         {
             tracing::error!(event = "heartbeat_failed", error = %error);

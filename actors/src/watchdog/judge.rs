@@ -3,12 +3,9 @@
 //! Old beats prove nothing when the judge itself stood still: then it takes a second in which everybody may
 //! show that only the process was stopped.
 
-use crate::beats::Beat;
+use crate::beats::{Beat, LATE_MS, are_fresh};
 use engine::time::Timestamp;
 use std::collections::BTreeSet;
-
-/// A beat older than this is late, milliseconds.
-pub(super) const LATE_MS: i64 = 1_000;
 
 /// How old a beat may grow, milliseconds.
 struct Bounds {
@@ -95,9 +92,8 @@ impl Judge {
         if now < self.judges_from {
             return Vec::new();
         }
-        let is_fresh = ages.iter().all(|(_, age)| *age <= LATE_MS);
         let mut acts = Vec::new();
-        if self.is_suspended && is_fresh {
+        if self.is_suspended && are_fresh(ages) {
             self.is_suspended = false;
             acts.push(Act::Resume);
         }

@@ -1,7 +1,7 @@
 //! A directory as an operator would set it up: configuration, dotenv file, secrets, state.
 
 use super::exchange::Simulator;
-use super::{Bot, START, btcbot, run};
+use super::{Bot, SOON, START, btcbot, run};
 use engine::time::Timestamp;
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -87,6 +87,16 @@ OBSERVABILITY_PROMETHEUS_PORT=0
 LOG_FORMAT=json
 ";
 
+/// Quotes that rest far from the market, so that nothing but a cancel ends them.
+pub const RESTING: [&str; 6] = [
+    "--set",
+    "strategy.market_maker.half_spread_bps=40",
+    "--set",
+    "strategy.market_maker.requote_bps=100",
+    "--set",
+    "strategy.ttl_seconds=600",
+];
+
 /// Name of the strategy file of every installation.
 pub const CONFIG: &str = "bot.toml";
 
@@ -167,6 +177,15 @@ impl Installation {
     /// Starts `run`.
     pub fn start(&self) -> Bot {
         Bot::start(self.run_command(&[]))
+    }
+
+    /// Starts `run` with quotes that only a cancel ends, and waits for the first.
+    pub fn resting(&self, simulator: &Simulator) -> Bot {
+        let mut bot = Bot::start(self.run_command(&RESTING));
+        bot.wait("an open order at the exchange", SOON, |_| {
+            (!simulator.open_orders().is_empty()).then_some(())
+        });
+        bot
     }
 
     pub fn write(&self, name: &str, text: &str) -> PathBuf {

@@ -22,7 +22,6 @@ use crate::driver::toll::Toll;
 use crate::locks::{AccountLock, DirLock, EXIT_HELD, LockError};
 use crate::metrics::Metrics;
 use crate::operate::client::{Around, client};
-use crate::secrets;
 use crate::signals::Signals;
 use crate::status::row_json;
 use crate::store::Venue;
@@ -59,11 +58,7 @@ struct Found {
 pub(super) fn cancel_all(args: &CancelAllArgs, mut signals: Signals) -> Outcome {
     let loaded = resolve::load(&args.common.source, Forced::default())?;
     let settings = loaded.settings();
-    let signer = secrets::signer(&loaded).map_err(|why| Failed::new(Exit::Permission, why))?;
-    let signer = signer.ok_or_else(|| {
-        let text = "no keys: BTCTURK_API_KEY_FILE and BTCTURK_API_SECRET_FILE name them";
-        Failed::new(Exit::Permission, text)
-    })?;
+    let signer = resolve::required_signer(&loaded)?;
     let _dir = DirLock::take(&settings.state.dir, "orders cancel-all --offline").map_err(held)?;
     let _account = match loaded.secrets().fingerprint() {
         Some(fingerprint) => Some(AccountLock::take(&fingerprint).map_err(held)?),

@@ -19,7 +19,6 @@ use crate::cli::run::{held, unusable_at};
 use crate::clock::Clock;
 use crate::locks::{self, AccountLock, DirLock};
 use crate::params;
-use crate::secrets;
 use crate::store::{self, Header, Store, Venue};
 use account::Account;
 use config::load::Loaded;
@@ -40,11 +39,7 @@ const WORKSHOP: &str = ".recover";
 /// to recover or the tag is not certain, 74 if the disk fails.
 pub fn recover(args: &RecoverArgs) -> Outcome {
     let loaded = resolve::load(&args.source, Forced::default())?;
-    let signer = secrets::signer(&loaded).map_err(|why| Failed::new(Exit::Permission, why))?;
-    let signer = signer.ok_or_else(|| {
-        let text = "no keys: BTCTURK_API_KEY_FILE and BTCTURK_API_SECRET_FILE name them";
-        Failed::new(Exit::Permission, text)
-    })?;
+    let signer = resolve::required_signer(&loaded)?;
     let state_dir = &loaded.settings().state.dir;
     let _locks = take_locks(&loaded)?;
     let path = venue_dir(state_dir, Venue::Live).join(store::FILE_NAME);
