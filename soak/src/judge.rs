@@ -5,8 +5,9 @@
 use crate::fit::Slope;
 use serde::Serialize;
 
-/// Samples behind the warm-up from which on a trend is judged: about eight minutes.
-pub const TREND_SAMPLES_MIN: usize = 420;
+/// Samples behind the warm-up from which on a trend is judged: four minutes, the shortest in which growth of the allowed
+/// size stands out from the pages that come and go.
+pub const TREND_SAMPLES_MIN: usize = 240;
 /// Allowed growth of resident memory, MiB per hour.
 const RSS_MIB_PER_H_MAX: f64 = 1.0;
 /// Allowed distance between most and fewest descriptors behind the warm-up: a reconnect holds two at a time.

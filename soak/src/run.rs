@@ -20,8 +20,11 @@ const READY_MS_MAX: i64 = 60_000;
 const SETTLE_MS_MAX: i64 = 90_000;
 /// Longest graceful stop, milliseconds: the configured deadline and some more.
 const STOP_MS_MAX: i64 = 100_000;
-/// Longest warm-up, seconds; in a short run, a fifth of it.
-const WARM_UP_S_MAX: u64 = 600;
+/// Longest warm-up, seconds; in a short run, half of it. By then what is remembered for a time has its size, at any rate
+/// of orders: trades are listed again for five minutes, their stamps are a minute apart at most, and what is settled is
+/// forgotten at the next look on record, a minute later. What is remembered by count (256 ended orders, 128 trades, half
+/// a MiB of pages) is full much earlier.
+const WARM_UP_S_MAX: u64 = 420;
 /// Frames per second in the quiet end: enough to keep books from growing old.
 const QUIET_RATE: u64 = 30;
 /// Time between two looks.
@@ -163,7 +166,7 @@ impl Run<'_> {
     }
 
     fn end(self, settled: &Settled, last: Option<&Scrape>) -> Report {
-        let warm_up_s = (self.asked.seconds / 5).min(WARM_UP_S_MAX);
+        let warm_up_s = (self.asked.seconds / 2).min(WARM_UP_S_MAX);
         let exit = self.bot.stop(STOP_MS_MAX);
         let figures = self.exchange.figures();
         let series = |of: fn(&Sample) -> f64| -> Vec<(f64, f64)> {
