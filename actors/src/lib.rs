@@ -14,6 +14,7 @@ pub mod gate;
 pub mod guardian;
 pub mod heartbeat;
 pub mod journal;
+pub mod key_age;
 pub mod killer;
 pub mod latch;
 pub mod link;

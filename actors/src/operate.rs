@@ -45,6 +45,7 @@ use engine::checkpoint::Fold;
 use engine::feed::Access;
 use engine::hold::Holds;
 use engine::ids::{AccountTag, Asset};
+use engine::kill::Resets;
 use engine::order::OrderView;
 use engine::risk::Venue;
 use std::sync::Arc;
@@ -224,6 +225,8 @@ struct Parts {
     keys: Keys,
     /// What an operator held back before this start.
     holds: Holds,
+    /// When the kill switch was reset last.
+    resets: Resets,
     metrics: Metrics,
     stamps: StampSource,
     tag: AccountTag,
@@ -271,6 +274,7 @@ impl Parts {
                 client(&around, candidate, stamps.clone()),
             ),
             keys: setup.keys.clone(),
+            resets: setup.past.sum().resets().clone(),
             holds: setup.past.sum().money().holds().clone(),
             metrics: setup.figures.metrics.clone(),
             stamps,
@@ -406,6 +410,7 @@ impl Parts {
             eyes: self.eyes.clone(),
             filter: reloadable.filter,
             logging: reloadable.logging,
+            clock: self.clock.clone(),
         };
         (port, reloadable.loaded)
     }

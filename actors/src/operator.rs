@@ -17,6 +17,7 @@ use crate::system::Links;
 use engine::hold::Holds;
 use engine::ids::Symbol;
 use engine::intent::CancelReason;
+use engine::kill::Resets;
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::{RiskIn, RouterIn};
 use engine::record::Record;
@@ -55,6 +56,8 @@ pub struct Operator {
     /// When safe mode was last switched on. Held while a switch is recorded and told, so that the last record and the
     /// last message are those of the last switch.
     pub last_on: Mutex<Option<Timestamp>>,
+    /// The latest resets of the kill switch.
+    pub resets: Mutex<Resets>,
     /// The configured pairs.
     pub pairs: Vec<Symbol>,
     /// What is held back. Held while a hold is recorded and told, as `last_on` is.

@@ -3,8 +3,10 @@
 //! New credentials are tried with one authenticated read before they replace the old ones, and requests that are
 //! already signed keep their signature. It hands out signers through `Keys`; nobody else sees a value.
 
+use crate::clock::Clock;
 use crate::driver::Keys;
 use crate::driver::reads::Reads;
+use crate::key_age::{self, KeyWatch};
 use crate::link::{Link, Sent, Tell};
 use crate::logging::{Levels, Logging};
 use crate::observer::{Eyes, Observed};
@@ -42,12 +44,15 @@ pub struct SecretsPort {
     pub filter: Filter,
     /// The log, for its levels.
     pub logging: Arc<Logging>,
+    /// Time.
+    pub clock: Clock,
 }
 
 /// The actor.
 pub struct Secrets {
     port: SecretsPort,
     running: Arc<Loaded>,
+    age: KeyWatch,
 }
 
 /// Makes a signer of the loaded credentials; `None` without credentials.
@@ -85,8 +90,9 @@ const fn level(level: Level) -> tracing::Level {
 
 impl Secrets {
     /// Makes the actor around the running configuration.
-    pub const fn new(port: SecretsPort, running: Arc<Loaded>) -> Self {
-        Self { port, running }
+    pub fn new(port: SecretsPort, running: Arc<Loaded>) -> Self {
+        let age = KeyWatch::new(port.clock.clone(), port.risk.clone());
+        Self { port, running, age }
     }
 
     fn take_over(&mut self, new: Arc<Loaded>, keys: &[&'static str]) {
@@ -102,6 +108,7 @@ impl Secrets {
             config_hash = new.config_hash()
         );
         self.running = new;
+        self.age.look(&self.running);
     }
 
     fn reload(&mut self, new: Box<Loaded>, ctx: &mut Context<Self>) {
@@ -173,6 +180,9 @@ impl Actor for Secrets {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_interval(key_age::LOOK_EVERY, |secrets, _| {
+            secrets.age.look(&secrets.running);
+        });
     }
 }
 

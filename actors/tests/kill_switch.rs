@@ -323,6 +323,21 @@ fn a_dry_run_is_killed_and_reset_as_well() {
         (own(&place)? == 0).then_some(())
     });
     reset(&mut bot, &place, id_of(&trip.data()));
+    let again = || asked(&place, &["kill-switch", "trip", "--reason", "once more"]);
+    reset(&mut bot, &place, id_of(&again().data()));
+    // The third of a day needs a word of its own, and every other precondition as well.
+    let id = id_of(&again().data()).to_string();
+    let third = ["kill-switch", "reset", "--latch", &id, "--reason", "found"];
+    let refused = bot.wait("a refusal for the number alone", SOON, |_| {
+        let refused = asked(&place, &third);
+        assert_eq!(refused.code, Some(6), "{refused:?}");
+        (refused.data()["reasons"] == serde_json::json!(["resets"])).then_some(refused)
+    });
+    assert!(refused.stdout.contains("--forgive"), "{refused:?}");
+    let forgiven = [&third[..], &["--forgive"]].concat();
+    bot.wait("a forgiven reset", SOON, |_| {
+        (asked(&place, &forgiven).code == Some(0)).then_some(())
+    });
     bot.signal(Signal::TERM);
     assert_eq!(bot.finish(STOP).code, Some(0));
     assert!(

@@ -120,6 +120,8 @@ pub struct Feed {
     pace: ConnectPace,
     declined: u32,
     maintenance_since: Option<Timestamp>,
+    /// When a close that named a service restart was believed last.
+    restarted_at: Option<Timestamp>,
     sessions: u32,
     owed: Vec<(Owed, Timestamp)>,
     unreadable: Tally,
@@ -147,6 +149,7 @@ impl Feed {
             pace: ConnectPace::Usual,
             declined: 0,
             maintenance_since: None,
+            restarted_at: None,
             sessions: 0,
             owed: Vec::new(),
             unreadable: Tally::new(MINUTE_MS, UNREADABLE_MAX),
@@ -234,6 +237,19 @@ impl Feed {
         };
         let until = usual.max(now.plus_ms(asked_ms));
         self.phase = Phase::Waiting { until };
+    }
+
+    /// The session ended with the word that the service restarts. It is believed once in a while only: a close must
+    /// not make every reconnect free.
+    fn service_restart(&mut self, now: Timestamp, out: &mut Outbox<FeedEffect>) {
+        self.end(now, DownReason::Disconnected, out);
+        let is_believed =
+            (self.restarted_at).is_none_or(|at| now.ms_since(at) >= MAINTENANCE_MS_MAX);
+        if is_believed {
+            self.restarted_at = Some(now);
+            self.maintenance_since = Some(now);
+            out.push(FeedEffect::Note(FeedNote::Maintenance));
+        }
     }
 
     fn begin(&mut self, now: Timestamp, out: &mut Outbox<FeedEffect>) {
@@ -426,6 +442,9 @@ impl Core for Feed {
         match (self.phase, &input) {
             (_, FeedIn::Pace(pace)) => self.pace = *pace,
             (Phase::Connecting { .. }, FeedIn::Declined(why)) => self.declined(now, *why, out),
+            (Phase::Up { .. }, FeedIn::Declined(Declined::Maintenance)) => {
+                self.service_restart(now, out);
+            }
             (Phase::Connecting { .. }, FeedIn::Connected) => self.begin(now, out),
             (Phase::Connecting { .. } | Phase::Up { .. }, FeedIn::Disconnected) => {
                 self.end(now, DownReason::Disconnected, out);

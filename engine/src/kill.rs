@@ -12,6 +12,37 @@ use std::str::FromStr;
 /// Longest reason that is kept, characters.
 pub const REASON_CHARS_MAX: usize = 200;
 
+/// Resets of a day that need no further word.
+pub const RESETS_FREE: usize = 2;
+/// How long a reset counts, milliseconds.
+pub const RESET_WINDOW_MS: i64 = 86_400_000;
+
+/// The latest resets, as many as the next one is judged by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Resets(Vec<Timestamp>);
+
+impl Resets {
+    /// Adds one; the oldest falls out beyond [`RESETS_FREE`].
+    pub fn note(&mut self, at: Timestamp) {
+        self.0.push(at);
+        if self.0.len() > RESETS_FREE {
+            self.0.remove(0);
+        }
+    }
+
+    /// Returns how many of them still count.
+    pub fn recent(&self, now: Timestamp) -> usize {
+        let counts = |at: &&Timestamp| now.ms_since(**at) < RESET_WINDOW_MS;
+        self.0.iter().filter(counts).count()
+    }
+
+    /// Returns whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// Names one trip: the moment in milliseconds since 1970, or one more than the trip before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KillId(pub u64);

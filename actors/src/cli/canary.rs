@@ -115,6 +115,7 @@ pub fn canary(args: &CanaryArgs, mut signals: Signals) -> Outcome {
         .map_err(|error| Failed::new(Exit::Permission, error.to_string()))?;
     allowed(flags, &loaded)?;
     fits_the_exchange(&ask, &loaded)?;
+    run::unheld(&loaded)?;
     let warned = healthy(flags, forced)?;
     actix_rt::System::new().block_on(async { fly(flags, &ask, loaded, warned, &mut signals).await })
 }

@@ -59,6 +59,9 @@ pub enum KillSwitchAction {
         /// Why; written down before it acts
         #[arg(long)]
         reason: String,
+        /// The third reset within 24 hours, all the same
+        #[arg(long)]
+        forgive: bool,
         /// Where and how.
         #[command(flatten)]
         common: Common,
@@ -76,11 +79,13 @@ pub fn kill_switch(args: &KillSwitchArgs) -> Outcome {
         KillSwitchAction::Reset {
             latch,
             reason,
+            forgive,
             common,
         } => {
             let request = Request::KillReset(Reset {
                 latch: *latch,
                 reason: reason.clone(),
+                forgive: *forgive,
             });
             let place = (&common.source, common.json);
             carry_out("kill-switch", place, (&request, ANSWER_TIME_MAX), shown)

@@ -109,7 +109,7 @@ pub const PAGES: &[Page] = &[
         ("btcbot kill-switch trip --reason \"runaway orders\"", "works without a process, too"),
     ] },
     Page { path: "kill-switch reset", exits: WISHES, examples: &[
-        ("btcbot kill-switch reset --latch 1700000000000 --reason \"cause found and removed\"", "the id is in `status`"),
+        ("btcbot kill-switch reset --latch 1700000000000 --reason \"cause found and removed\"", "the id is in `status`; the third of a day needs --forgive"),
     ] },
     Page { path: "freeze on", exits: ASKS_OR_STORES, examples: &[
         ("btcbot freeze on BTCTRY --reason \"the book looks wrong\"", "no new risk on it, and its orders are cancelled"),

@@ -341,6 +341,14 @@ fn create_dry(dir: &Path, now: Timestamp) -> Result<(), Failed> {
     store::create(dir, &Header::new(Venue::Dry, &tag.to_string(), now)).map_err(unusable)
 }
 
+/// Says early that another process holds the state. It may come to hold it later; then the start itself says so.
+pub(crate) fn unheld(loaded: &Loaded) -> Result<(), Failed> {
+    let dir = &loaded.settings().state.dir;
+    DirLock::take(dir, "a look")
+        .map(drop)
+        .map_err(|error| held(&error))
+}
+
 /// Turns a lock that is not to be had into the end of a command.
 pub(crate) fn held(error: &LockError) -> Failed {
     let exit = if error.exit_code() == crate::locks::EXIT_HELD {

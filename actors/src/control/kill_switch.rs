@@ -7,7 +7,7 @@ use super::audit::Entry;
 use super::desk::Desk;
 use super::server::Peer;
 use super::wire::{Answer, Verdict, Why, reason};
-use crate::operator::kill::Precondition;
+use crate::operator::kill::{Again, Precondition};
 use engine::kill::{Kill, KillId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -25,6 +25,9 @@ pub struct Reset {
     /// In the operator's words.
     #[serde(default)]
     pub reason: String,
+    /// One more although the day has had its share.
+    #[serde(default)]
+    pub forgive: bool,
 }
 
 /// Returns a trip as it is shown everywhere.
@@ -77,12 +80,22 @@ impl Desk {
         }
         let id = KillId(ask.latch);
         let entry = |result: String| Entry {
-            what: format!("kill-switch reset {id}"),
+            what: if ask.forgive {
+                format!("kill-switch reset {id} --forgive")
+            } else {
+                format!("kill-switch reset {id}")
+            },
             reason: &ask.reason,
             result,
         };
         let by = format!("uid {}", peer.uid);
-        let decided = match self.operator.decide_reset(id, (&ask.reason, &by)) {
+        let again = if ask.forgive {
+            Again::Forgiven
+        } else {
+            Again::Unsaid
+        };
+        let why = (ask.reason.as_str(), by.as_str());
+        let decided = match self.operator.decide_reset((id, again), why) {
             Ok(decided) => decided,
             Err(failing) => {
                 let names: Vec<&str> = failing.iter().map(|one| one.name).collect();
@@ -134,7 +147,7 @@ impl Desk {
     fn kill_answer(&self, verdict: Verdict, text: String, id: Option<KillId>) -> Answer {
         let operator = &self.operator;
         let kill = operator.latch.current();
-        let needed = operator.preconditions(id);
+        let needed = operator.preconditions(id, Again::Unsaid);
         let data = json!({
             "taken_us": operator.clock.now().0,
             "killed": kill.is_some(),

@@ -68,6 +68,7 @@ fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
         configured_safe: false,
         unarmed_live: false,
         last_on: Mutex::new(None),
+        resets: Mutex::default(),
         pairs: vec![Symbol::parse("BTCTRY").expect("a pair")],
         holds: Mutex::default(),
     };

@@ -298,6 +298,7 @@ mod tests {
             Request::KillReset(Reset {
                 latch: 7,
                 reason: "because".to_owned(),
+                forgive: true,
             }),
             Request::FreezeOn(Freeze {
                 symbol: "BTCTRY".to_owned(),

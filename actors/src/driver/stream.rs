@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
@@ -179,6 +180,9 @@ async fn session(
             message = socket.next() => {
                 let read_at = parts.clock.now();
                 let message = message.ok_or(Ended::Lost)?.map_err(|_| Ended::Lost)?;
+                if is_service_restart(&message) {
+                    return Err(Ended::Declined(Declined::Maintenance));
+                }
                 if let Some(value) = read(parts, &message) {
                     let heard = Heard { value, read_at };
                     out.send(heard).await.map_err(|_| Ended::Lost)?;
@@ -248,6 +252,11 @@ fn of_wire(channel: Channel) -> ws::Channel {
         Channel::Trade => ws::Channel::Trade,
         Channel::Ticker => ws::Channel::Ticker,
     }
+}
+
+/// A close with code 1012 says that the service restarts (docs/EXCHANGE.md 14).
+fn is_service_restart(message: &Message) -> bool {
+    matches!(message, Message::Close(Some(frame)) if frame.code == CloseCode::Restart)
 }
 
 /// Turns a message into what the feed hears; pings and closes are the protocol's own.

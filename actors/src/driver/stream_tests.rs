@@ -7,6 +7,7 @@ use engine::time::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 const KEY: &str = "11111111-2222-3333-4444-555555555555";
@@ -94,6 +95,23 @@ async fn frames_come_in_order_and_the_end_is_reported_once() {
     let text = metrics.render(START);
     assert!(text.contains("btcbot_ws_frames_total{type=\"unreadable\"} 2\n"));
     assert!(text.contains("btcbot_ws_up 0\n"));
+}
+
+#[tokio::test]
+async fn a_close_that_names_a_service_restart_is_declared_maintenance() {
+    let check = async |code: CloseCode, expected: FeedIn| {
+        let (mut stream, _) = session_with(move |mut server| async move {
+            let reason = "".into();
+            let close = server.close(Some(CloseFrame { code, reason }));
+            close.await.expect("open");
+        })
+        .await;
+        let values = rest(&mut stream).await;
+        assert_eq!(values, [FeedIn::Connected, expected]);
+    };
+    let restart = FeedIn::Declined(Declined::Maintenance);
+    check(CloseCode::Restart, restart).await;
+    check(CloseCode::Away, FeedIn::Disconnected).await;
 }
 
 #[tokio::test]

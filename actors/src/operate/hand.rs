@@ -44,6 +44,7 @@ impl Parts {
             configured_safe: self.settings.safety.safe_mode,
             unarmed_live: self.is_unarmed_live,
             last_on: Mutex::new(None),
+            resets: Mutex::new(self.resets.clone()),
             pairs: self.settings.market.symbols.to_vec(),
             holds: Mutex::new(self.holds.clone()),
         }

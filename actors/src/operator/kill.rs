@@ -9,12 +9,13 @@ use crate::journal::AppendError;
 use crate::latch::LiftError;
 use crate::link::Sent;
 use crate::observer::Observed;
-use engine::kill::{Kill, KillId};
+use engine::kill::{Kill, KillId, RESETS_FREE, Resets};
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::RiskIn;
 use engine::record::Record;
 use engine::supervisor::SupervisorIn;
 use serde_json::{Value, json};
+use std::sync::{MutexGuard, PoisonError};
 
 /// One thing that a reset needs, with what is the case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,15 @@ impl Precondition {
     pub fn to_json(&self) -> Value {
         json!({"name": self.name, "ok": self.ok, "seen": self.seen, "allowed": self.allowed})
     }
+}
+
+/// Whether the operator knows that the kill switch was reset already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Nothing was said about earlier resets.
+    Unsaid,
+    /// They are known, and one more is wanted all the same.
+    Forgiven,
 }
 
 /// A reset that is written down and has not acted.
@@ -74,8 +84,9 @@ impl Operator {
     }
 
     /// Returns everything a reset of `id` needs; without an id, of the trip that is latched.
-    pub fn preconditions(&self, id: Option<KillId>) -> Vec<Precondition> {
+    pub fn preconditions(&self, id: Option<KillId>, again: Again) -> Vec<Precondition> {
         let now = self.clock.now();
+        let resets = self.latest_resets().recent(now);
         let (latched, named) = (self.latch.current(), id.map(|id| id.to_string()));
         let latched = latched.map_or("none".to_owned(), |kill| kill.id.to_string());
         let is_named = latched != "none" && named.as_ref().is_none_or(|named| *named == latched);
@@ -117,6 +128,12 @@ impl Operator {
                 if has_failed { "failed" } else { "healthy" },
                 "healthy",
             ),
+            Precondition::new(
+                "resets",
+                resets < RESETS_FREE || again == Again::Forgiven,
+                format!("{resets} in 24 h"),
+                format!("fewer than {RESETS_FREE}, or --forgive"),
+            ),
         ]
     }
 
@@ -126,15 +143,15 @@ impl Operator {
     /// Every precondition that fails.
     pub fn decide_reset(
         &self,
-        id: KillId,
+        (id, again): (KillId, Again),
         why: (&str, &str),
     ) -> Result<Decided, Vec<Precondition>> {
-        self.judge_reset(id)?;
+        self.judge_reset(id, again)?;
         let gate = self.owner.gate();
         gate.raise(Flag::Safe);
         self.latch.mark_safe();
         let asked_at = gate.raise(Flag::Disarmed);
-        self.judge_reset(id)?;
+        self.judge_reset(id, again)?;
         let mut last_on = self.last_on();
         let now = self.clock.now();
         *last_on = Some(now);
@@ -150,13 +167,21 @@ impl Operator {
             .append(now, Record::SafeMode { on: true, at: now })
             .and_then(|_| self.journal.append(now, reset));
         match written {
-            Ok(seq) => Ok(Decided { id, asked_at, seq }),
+            Ok(seq) => {
+                self.latest_resets().note(now);
+                Ok(Decided { id, asked_at, seq })
+            }
             Err(error) => Err(vec![Precondition::new("journal", false, error, "healthy")]),
         }
     }
 
-    fn judge_reset(&self, id: KillId) -> Result<(), Vec<Precondition>> {
-        let all = self.preconditions(Some(id)).into_iter();
+    fn latest_resets(&self) -> MutexGuard<'_, Resets> {
+        // Each change is one whole step, whatever happened to its last holder.
+        self.resets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn judge_reset(&self, id: KillId, again: Again) -> Result<(), Vec<Precondition>> {
+        let all = self.preconditions(Some(id), again).into_iter();
         let failing: Vec<Precondition> = all.filter(|one| !one.ok).collect();
         if failing.is_empty() {
             Ok(())

@@ -11,7 +11,7 @@ mod tests;
 use crate::answer::SubmitOutcome;
 use crate::budget;
 use crate::ids::{Asset, OrderId};
-use crate::kill::{Kill, KillId};
+use crate::kill::{Kill, KillId, Resets};
 use crate::mode::ModeCode;
 use crate::order::Resolution;
 use crate::record::Record;
@@ -37,6 +37,9 @@ pub struct Checkpoint {
     /// The kill switch as it was tripped last, if nobody has reset that trip.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kill: Option<Kill>,
+    /// When the kill switch was reset last.
+    #[serde(default, skip_serializing_if = "Resets::is_empty")]
+    resets: Resets,
     money: risk::Memory,
     orders: router::Memory,
     #[serde(default)]
@@ -52,6 +55,7 @@ impl Checkpoint {
             number_max: 0,
             restored_at: None,
             kill: None,
+            resets: Resets::default(),
             money: risk::Memory::new(quote),
             orders: router::Memory::default(),
             budgets: budget::Memory::default(),
@@ -76,6 +80,11 @@ impl Checkpoint {
     /// Returns the kill switch as it was tripped last, if nobody has reset that trip.
     pub const fn kill(&self) -> Option<&Kill> {
         self.kill.as_ref()
+    }
+
+    /// Returns when the kill switch was reset last.
+    pub const fn resets(&self) -> &Resets {
+        &self.resets
     }
 
     /// Returns what the gate takes over.
@@ -138,7 +147,10 @@ impl Fold {
             Record::Restored { at, .. } => self.sum.restored_at = Some(*at),
             Record::SafeMode { on: false, .. } => self.sum.restored_at = None,
             Record::Kill(kill) => self.sum.kill = Some(kill.clone()),
-            Record::Reset { id, .. } => self.reset(*id),
+            Record::Reset { id, at, .. } => {
+                self.sum.resets.note(*at);
+                self.reset(*id);
+            }
             Record::Fill(trade) => {
                 self.numbered(trade.order_id);
                 self.numbered(OrderId(trade.id.0));

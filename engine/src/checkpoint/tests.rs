@@ -201,6 +201,31 @@ fn a_kill_is_kept_until_a_reset_names_it_or_a_later_one() {
 }
 
 #[test]
+fn the_latest_resets_are_counted_for_a_day() {
+    let reset = |hour: i64| Record::Reset {
+        id: KillId(1),
+        reason: "looked at".to_owned(),
+        by: "uid 0".to_owned(),
+        at: Timestamp::from_ms(hour * 3_600_000),
+    };
+    let check = |hours: &[i64], now: i64, expected: usize| {
+        let records: Vec<Record> = hours.iter().copied().map(reset).collect();
+        let fold = Fold::of(quote(), ALL, &records);
+        let now = Timestamp::from_ms(now * 3_600_000);
+        assert_eq!(
+            reread(fold.sum()).resets().recent(now),
+            expected,
+            "{hours:?}"
+        );
+    };
+    check(&[], 1, 0);
+    check(&[1], 24, 1);
+    check(&[1], 25, 0);
+    check(&[1, 2, 3], 4, 2);
+    check(&[1, 20, 21], 30, 2);
+}
+
+#[test]
 fn the_first_released_form_is_read() {
     let sum: Checkpoint =
         serde_json::from_str(include_str!("v1.json")).expect("the first form is read for ever");

@@ -275,3 +275,31 @@ fn the_connect_budget_holds_whatever_the_dice_say() {
         );
     }
 }
+
+#[test]
+fn x_19_a_service_restart_costs_no_reconnect_and_is_believed_once_in_four_hours() {
+    let mut wire = Wire::up(Access::Public);
+    let restart = || FeedIn::Declined(Declined::Maintenance);
+    let mut ms = 10_000;
+    let mut check = |later_ms: i64, expected: Spending| {
+        ms += later_ms;
+        wire.log.clear();
+        wire.say(ms, FeedIn::Connected).say(ms, restart());
+        let down = FeedEffect::Book(BookIn::SessionDown);
+        assert!(wire.log.iter().any(|(_, effect)| *effect == down));
+        // The usual wait before an attempt is a few seconds at most.
+        ms += 5_000;
+        wire.pass(ms);
+        let cost = wire.log.iter().find_map(|(_, effect)| {
+            if let FeedEffect::Note(FeedNote::Connecting(_, cost)) = effect {
+                Some(*cost)
+            } else {
+                None
+            }
+        });
+        assert_eq!(cost, Some(expected), "at {ms} ms");
+    };
+    check(0, Spending::Connect);
+    check(0, Spending::Reconnect);
+    check(0, Spending::Reconnect);
+}
