@@ -36,6 +36,7 @@ pub mod process;
 pub mod rates;
 pub mod reconciler;
 pub mod redact;
+pub mod reload;
 pub mod risk_gate;
 pub mod secrets;
 pub mod shell;

@@ -14,8 +14,8 @@ use lines::{Entry, Lines};
 use serde_json::Value;
 use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -27,6 +27,10 @@ use tracing_subscriber::reload;
 
 /// Lines that may wait for the reader; one more is dropped and counted.
 pub const LINES_MAX: usize = 8_192;
+/// Longest time for which an operator may ask for other levels.
+pub const MINUTES_MAX: u64 = 60;
+/// Longest target of such a wish, bytes.
+const TARGET_BYTES_MAX: usize = 64;
 /// Longest line, bytes; the rest of a longer text is cut.
 const TEXT_BYTES_MAX: usize = 16 << 10;
 /// Fields that say whom a line is about; they stand in this order behind the fixed ones.
@@ -85,10 +89,63 @@ impl Levels {
     }
 }
 
+/// A level that an operator asked for, for one target and what begins with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extra {
+    target: String,
+    level: Level,
+}
+
+impl Extra {
+    /// Reads what was asked for.
+    ///
+    /// # Errors
+    /// A text that names the part that is wrong, and what is allowed.
+    pub fn parse(target: &str, level: &str) -> Result<Self, String> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_:".contains(&b);
+        if !(1..=TARGET_BYTES_MAX).contains(&target.len()) || !target.bytes().all(plain) {
+            return Err(format!(
+                "target: expected a module such as actors or actors::driver, up to {TARGET_BYTES_MAX} bytes"
+            ));
+        }
+        let level = match level {
+            "error" => Level::ERROR,
+            "warn" => Level::WARN,
+            "info" => Level::INFO,
+            "debug" => Level::DEBUG,
+            "trace" => Level::TRACE,
+            _ => return Err("level: expected error, warn, info, debug or trace".to_owned()),
+        };
+        let target = target.to_owned();
+        Ok(Self { target, level })
+    }
+}
+
+/// What is logged: as configured, and what an operator asked for beside it.
+#[derive(Debug)]
+struct Wanted {
+    levels: Levels,
+    /// At most one; another replaces it.
+    extra: Option<Extra>,
+    /// Number of the latest wish, so that the end of an older one changes nothing.
+    number: u64,
+}
+
+impl Wanted {
+    fn targets(&self) -> Targets {
+        let extra = self
+            .extra
+            .iter()
+            .map(|extra| (extra.target.clone(), extra.level));
+        self.levels.targets().with_targets(extra)
+    }
+}
+
 /// Logging of this process. Dropping it waits a moment for what is still to be written.
 pub struct Logging {
     lines: Lines,
-    reload: Box<dyn Fn(Levels) + Send + Sync>,
+    wanted: Mutex<Wanted>,
+    reload: Box<dyn Fn(Targets) + Send + Sync>,
 }
 
 /// Logging was installed before.
@@ -124,19 +181,55 @@ impl Logging {
         let (targets, handle) = reload::Layer::new(levels.targets());
         let subscriber = tracing_subscriber::registry().with(layer.with_filter(targets));
         tracing::subscriber::set_global_default(subscriber).map_err(|_| AlreadyInstalled)?;
-        let reload = move |levels: Levels| {
+        let reload = move |targets: Targets| {
             // Fails only once the subscriber is gone, at the end of the process.
-            let _ = handle.reload(levels.targets());
+            let _ = handle.reload(targets);
+        };
+        let wanted = Wanted {
+            levels,
+            extra: None,
+            number: 0,
         };
         Ok(Self {
             lines,
+            wanted: Mutex::new(wanted),
             reload: Box::new(reload),
         })
     }
 
-    /// Changes what is logged.
+    /// Changes what is logged; what an operator asked for beside it stays.
     pub fn set_levels(&self, levels: Levels) {
-        (self.reload)(levels);
+        self.want(|wanted| wanted.levels = levels);
+    }
+
+    /// Logs other levels of one target, in place of what was asked for before. Returns the number of the wish.
+    pub fn set_extra(&self, extra: Extra) -> u64 {
+        self.want(|wanted| {
+            wanted.number += 1;
+            wanted.extra = Some(extra);
+        })
+    }
+
+    /// Ends the wish with this number, unless another has replaced it.
+    pub fn end_extra(&self, number: u64) {
+        self.want(|wanted| {
+            if wanted.number == number {
+                wanted.extra = None;
+            }
+        });
+    }
+
+    fn want(&self, change: impl FnOnce(&mut Wanted)) -> u64 {
+        // Levels are whole whatever happened to their last holder.
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut wanted);
+        (self.reload)(wanted.targets());
+        wanted.number
+    }
+
+    /// Returns the last lines, oldest first, without secrets and each cut to a few thousand bytes.
+    pub fn tail(&self) -> Vec<String> {
+        self.lines.tail()
     }
 
     /// Returns the lines dropped so far.

@@ -71,6 +71,17 @@ pub struct Metric {
     pub labels: Labels,
 }
 
+impl Kind {
+    /// Returns the type as Prometheus names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::HistogramMs | Self::HistogramSeconds => "histogram",
+        }
+    }
+}
+
 macro_rules! catalogue {
     ($($id:ident $name:literal $kind:ident $labels:expr, $help:literal;)*) => {
         $(const $id: Metric = Metric { name: $name, kind: Kind::$kind, help: $help, labels: $labels };)*
@@ -126,6 +137,7 @@ const CANCEL_OUTCOMES: &[&str] = &[
     "unauthorized",
     "failed",
 ];
+const RELOADS: &[&str] = &["applied", "unchanged", "refused"];
 const RECONCILE_OUTCOMES: &[&str] = &["clean", "failed"];
 
 catalogue! {
@@ -149,6 +161,9 @@ catalogue! {
     KILL_LATCHED "btcbot_kill_latched" Gauge Labels::None, "1 while the kill switch is latched";
     ARMED "btcbot_armed" Gauge Labels::None, "1 if this process may place real orders";
     SIGNALS_TOTAL "btcbot_signals_total" Counter Labels::Of("signal", SIGNALS), "Signals received";
+    RELOAD_OK "btcbot_config_last_reload_successful" Gauge Labels::None, "1 unless the last reload was refused";
+    RELOAD_AT "btcbot_config_last_reload_timestamp_seconds" Gauge Labels::None, "When the configuration was last read and found good";
+    RELOADS_TOTAL "btcbot_config_reloads_total" Counter Labels::Of("outcome", RELOADS), "Reloads by their outcome";
     ACTOR_UP "btcbot_actor_up" Gauge Labels::Actor, "1 while the actor runs";
     ACTOR_RESTARTS "btcbot_actor_restarts_total" Counter Labels::Actor, "Restarts of the actor";
     PANICS "btcbot_panics_total" Counter Labels::None, "Panics of any thread";
@@ -357,6 +372,7 @@ impl Metrics {
         this.register_all(symbols);
         this.gauge(BUILD_INFO, build_labels(build)).set(1.0);
         this.gauge(START, vec![]).set(seconds(started.0));
+        this.config_read(started);
         this
     }
 
@@ -570,6 +586,7 @@ fn shown(amount: Amount) -> f64 {
     amount.to_string().parse().unwrap_or(f64::NAN)
 }
 
+mod labels;
 mod report;
 
 #[cfg(test)]

@@ -21,14 +21,13 @@ use crate::exits::{LiveExits, SimulatedExits, Way};
 use crate::gate::GateOwner;
 use crate::latch::Latch;
 use crate::latch::keeper::OnRecord;
-use crate::link::Sent;
 use crate::logging::Logging;
 use crate::metrics::Metrics;
 use crate::observer::{Eyes, Figures, SharedStatus, Watcher};
 use crate::order_router::OwnOrders;
 use crate::reconciler::LiveReads;
 use crate::redact::Filter;
-use crate::secrets::{SecretsIn, SecretsPort};
+use crate::reload::{Again, InForce};
 use crate::signals::{Event, Signals};
 use crate::status::{Bounds, Identity};
 use crate::stop::Stop;
@@ -111,7 +110,7 @@ pub struct Reloadable {
     /// The log, for its levels.
     pub logging: Arc<Logging>,
     /// Reads the configuration again.
-    pub again: Box<dyn Fn() -> Result<Loaded, String>>,
+    pub again: Again,
 }
 
 /// When a run ends by itself.
@@ -230,7 +229,8 @@ struct Parts {
     metrics: Metrics,
     stamps: StampSource,
     tag: AccountTag,
-    again: Option<Box<dyn Fn() -> Result<Loaded, String>>>,
+    /// What a reload needs; a demo has none.
+    reloadable: Option<(Again, InForce, Arc<Logging>)>,
     is_unarmed_live: bool,
     may_have_orders: bool,
     is_simulated: bool,
@@ -279,7 +279,7 @@ impl Parts {
             metrics: setup.figures.metrics.clone(),
             stamps,
             tag: setup.tag,
-            again: None,
+            reloadable: None,
             is_unarmed_live: matches!(setup.exchange, Exchange::Live(None)),
             may_have_orders: matches!(setup.exchange, Exchange::Live(_))
                 && setup.keys.current().is_some(),
@@ -365,6 +365,7 @@ impl Parts {
             stamps: self.stamps.clone(),
             gate: self.owner.gate(),
             clock: self.clock.clone(),
+            pace: self.reads.pace(),
             limits: LineLimits {
                 connect: Duration::from_millis(
                     u64::try_from(self.settings.exchange.rest.connect_timeout_ms).unwrap_or(0),
@@ -398,34 +399,6 @@ impl Parts {
             reconciler: links.reconciler.clone(),
         };
         system::start(plan, store, exits, reads)
-    }
-
-    fn secrets(&mut self, reloadable: Reloadable) -> (SecretsPort, Arc<Loaded>) {
-        self.again = Some(reloadable.again);
-        let trial = self.keys.current().map(|_| self.trial.clone());
-        let port = SecretsPort {
-            keys: self.keys.clone(),
-            trial,
-            risk: self.links.risk.clone(),
-            eyes: self.eyes.clone(),
-            filter: reloadable.filter,
-            logging: reloadable.logging,
-            clock: self.clock.clone(),
-        };
-        (port, reloadable.loaded)
-    }
-
-    /// Reads the configuration again and hands it to Secrets; a broken one changes nothing.
-    fn reload(&self) {
-        let Some(again) = &self.again else { return };
-        match again() {
-            Ok(loaded) => {
-                if self.links.secrets.send(SecretsIn::Reload(Box::new(loaded))) != Sent::Delivered {
-                    tracing::error!(event = "reload_not_delivered");
-                }
-            }
-            Err(problems) => tracing::error!(event = "config_reload_refused", reasons = problems),
-        }
     }
 
     fn upkeep(&self, running: &Running) {

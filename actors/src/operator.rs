@@ -22,6 +22,7 @@ use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::{RiskIn, RouterIn};
 use engine::record::Record;
 use engine::time::Timestamp;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A request for off that comes this soon after an on is refused, milliseconds: the two may have crossed.
@@ -50,7 +51,7 @@ pub struct Operator {
     /// Time.
     pub clock: Clock,
     /// The configuration itself asks for safe mode: only a restart ends it.
-    pub configured_safe: bool,
+    pub configured_safe: AtomicBool,
     /// The live venue is configured, but the process is not armed.
     pub unarmed_live: bool,
     /// When safe mode was last switched on. Held while a switch is recorded and told, so that the last record and the
@@ -174,7 +175,10 @@ impl Operator {
                 self.owner.gate().is_raised(Flag::Disarmed),
                 "restart_needed",
             ),
-            (self.configured_safe, "configured_safe_mode"),
+            (
+                self.configured_safe.load(Ordering::SeqCst),
+                "configured_safe_mode",
+            ),
             (self.unarmed_live, "not_armed"),
             (self.own_orders.unsettled() > 0, "unknown_orders"),
             (
@@ -197,7 +201,7 @@ impl Operator {
             .collect()
     }
 
-    fn tell_risk(&self, message: RiskIn) {
+    pub(crate) fn tell_risk(&self, message: RiskIn) {
         if self.links.risk.send(message) != Sent::Delivered {
             self.owner.gate().kill(ModeCode::OrderPathBroken);
             tracing::error!(event = "operator_cannot_reach_gate");

@@ -63,6 +63,11 @@ pub fn feed_limits(settings: &Settings) -> FeedLimits {
     }
 }
 
+/// Returns the time between two looks at the account, milliseconds.
+pub const fn reconcile_ms(settings: &Settings) -> i64 {
+    settings.orders.reconcile_interval_seconds * MS_PER_SECOND
+}
+
 /// Returns what a day may cost.
 pub const fn budget_limits(settings: &Settings) -> BudgetLimits {
     let slo = &settings.slo;

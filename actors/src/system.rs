@@ -23,7 +23,6 @@ use crate::store::{Store, StoreError};
 use crate::supervisor::Pen;
 use crate::venue::VenueIn;
 use actix_rt::{Arbiter, ArbiterHandle};
-use config::load::Loaded;
 use config::settings::Settings;
 use engine::checkpoint::Fold;
 use engine::dice::Dice;
@@ -156,7 +155,7 @@ pub struct Plan {
     /// Modes that the configuration itself asks for.
     pub voices: Vec<(ModeCode, Mode)>,
     /// The configuration that may be reloaded, and what a reload touches; the demo has none.
-    pub secrets: Option<(SecretsPort, Arc<Loaded>)>,
+    pub secrets: Option<SecretsPort>,
 }
 
 /// A running system.

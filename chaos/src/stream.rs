@@ -151,6 +151,7 @@ impl World {
             FeedIn::Disconnected => socket.is_open = false,
             FeedIn::Declined(_)
             | FeedIn::Pace(_)
+            | FeedIn::Limits(_)
             | FeedIn::Version
             | FeedIn::Ack { .. }
             | FeedIn::Market(_)

@@ -43,6 +43,14 @@ impl Redactor {
         }
     }
 
+    /// Returns a redactor that knows the secrets of both.
+    pub fn joined(&self, other: &Self) -> Self {
+        let both = self.forms.iter().chain(&other.forms);
+        let mut forms: Vec<SecretString> = both.cloned().collect();
+        forms.sort_by_key(|form| std::cmp::Reverse(form.expose_secret().len()));
+        Self { forms }
+    }
+
     /// Returns the text with every form of every secret replaced; borrowed when there was nothing to replace.
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut clean = Cow::Borrowed(text);
@@ -127,6 +135,12 @@ mod tests {
                 "{form}"
             );
         }
+        let other = Redactor::new([b"the-other-secret".as_slice()].into_iter());
+        let both = redactor
+            .joined(&other)
+            .redact("top/secret+value== the-other-secret")
+            .into_owned();
+        assert_eq!(both, format!("{REDACTED} {REDACTED}"));
         assert!(matches!(redactor.redact("nothing here"), Cow::Borrowed(_)));
         assert!(!format!("{redactor:?}").contains("secret"));
     }

@@ -204,6 +204,14 @@ impl Feed {
         }
     }
 
+    /// Other numbers from here on: a wait that has begun keeps its end, and attempts and failures stay counted.
+    fn renew(&mut self, limits: FeedLimits) {
+        self.limits = limits;
+        self.backoff.renew(limits.backoff);
+        let connects = Window::new(MINUTE_MS, limits.connects_per_minute);
+        self.connects.renew(connects);
+    }
+
     /// When the next attempt may start.
     fn next_attempt(&mut self, now: Timestamp) -> Timestamp {
         let delay_ms_max = self.limits.backoff.delay_ms_max;
@@ -393,7 +401,11 @@ impl Feed {
             }
             FeedIn::Unreadable => self.unreadable(now, out),
             FeedIn::Resync(symbol) => self.resync(now, symbol, out),
-            FeedIn::Connected | FeedIn::Disconnected | FeedIn::Declined(_) | FeedIn::Pace(_) => {}
+            FeedIn::Connected
+            | FeedIn::Disconnected
+            | FeedIn::Declined(_)
+            | FeedIn::Pace(_)
+            | FeedIn::Limits(_) => {}
         }
     }
 
@@ -441,6 +453,7 @@ impl Core for Feed {
     fn handle(&mut self, now: Timestamp, input: FeedIn, out: &mut Outbox<FeedEffect>) {
         match (self.phase, &input) {
             (_, FeedIn::Pace(pace)) => self.pace = *pace,
+            (_, FeedIn::Limits(limits)) => self.renew(*limits),
             (Phase::Connecting { .. }, FeedIn::Declined(why)) => self.declined(now, *why, out),
             (Phase::Up { .. }, FeedIn::Declined(Declined::Maintenance)) => {
                 self.service_restart(now, out);

@@ -15,6 +15,7 @@ use crate::approved::Approved;
 use crate::book::BookView;
 use crate::budget::{ConnectPace, Spending};
 use crate::decision::Decision;
+use crate::feed::FeedLimits;
 use crate::foreign::ForeignOrder;
 use crate::hold::{Hold, Holds};
 use crate::ids::{Asset, ClientId, OrderId, Symbol};
@@ -43,6 +44,8 @@ pub enum FeedIn {
     Declined(Declined),
     /// How the stream may be tried from here on.
     Pace(ConnectPace),
+    /// The operator's limits of the session changed.
+    Limits(FeedLimits),
     /// The exchange's greeting.
     Version,
     /// A join, leave or login was answered.
@@ -516,6 +519,8 @@ pub enum ReconcileIn {
     LookUp(Vec<(Symbol, Timestamp)>),
     /// The balances differ from the books: the next pass reads deposits and withdrawals too.
     Explain,
+    /// Passes are this far apart from here on, milliseconds.
+    Every(i64),
     /// An answer.
     Reply(ReadReply),
 }

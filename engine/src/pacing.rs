@@ -93,6 +93,11 @@ impl Backoff {
         now.plus_ms(dice.between(base / 2, ceiling))
     }
 
+    /// Goes on with other numbers; failures stay.
+    pub const fn renew(&mut self, limits: BackoffLimits) {
+        self.limits = limits;
+    }
+
     /// Goes on from failures that nothing has forgiven.
     pub const fn resume(&mut self, failures: u32) {
         self.failures = failures;
@@ -164,6 +169,12 @@ impl Window {
         self.taken = taken.iter().skip(skipped).copied().collect();
     }
 
+    /// Goes on with another window's numbers; what was taken stays taken, so that a wider one gives no burst.
+    pub fn renew(&mut self, with: Self) {
+        let taken = std::mem::take(&mut self.taken);
+        *self = Self { taken, ..with };
+    }
+
     /// Returns how many permits an asker could take at once.
     pub fn free(&mut self, now: Timestamp, urgency: Urgency) -> usize {
         self.forget(now);
@@ -227,6 +238,13 @@ impl Limits {
             window.taken.push_back(now);
         }
         Ok(())
+    }
+
+    /// Goes on with the numbers of other windows, one for one; permits and hold stay.
+    pub fn renew(&mut self, with: Self) {
+        for (window, with) in self.windows.iter_mut().zip(with.windows) {
+            window.renew(with);
+        }
     }
 
     /// Refuses everybody until then, as after a quota answer; an earlier moment than the one held changes nothing.
@@ -406,6 +424,23 @@ mod tests {
             assert_eq!(limits.try_take(at(n), Urgency::Ordinary), Err(at(60_000)));
         }
         assert_eq!(limits.windows[0].free(at(500), Urgency::Ordinary), 99);
+    }
+
+    #[test]
+    fn other_numbers_forget_no_permit() {
+        let mut limits = Limits::new(vec![Window::new(1_000, 4)]);
+        for n in 0..4 {
+            assert_eq!(limits.try_take(at(n), Urgency::Ordinary), Ok(()));
+        }
+        limits.renew(Limits::new(vec![Window::new(1_000, 2)]));
+        assert_eq!(limits.try_take(at(10), Urgency::Ordinary), Err(at(1_002)));
+        assert_eq!(limits.try_take(at(1_002), Urgency::Ordinary), Ok(()));
+        limits.renew(Limits::new(vec![Window::new(1_000, 3)]));
+        assert_eq!(limits.try_take(at(1_002), Urgency::Ordinary), Ok(()));
+        assert_eq!(
+            limits.try_take(at(1_002), Urgency::Ordinary),
+            Err(at(1_003))
+        );
     }
 
     #[test]

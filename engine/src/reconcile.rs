@@ -305,6 +305,7 @@ impl Core for Reconciler {
                 self.ask(now);
             }
             ReconcileIn::Explain => self.ask_for_transfers(now),
+            ReconcileIn::Every(interval_ms) => self.interval_ms = interval_ms,
             ReconcileIn::LookUp(symbols) => {
                 self.want(symbols);
                 self.ask(now);

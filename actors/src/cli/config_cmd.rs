@@ -5,7 +5,7 @@
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::report::Report;
 use crate::cli::resolve::{self, Forced};
-use crate::cli::{ConfigAction, ConfigArgs, ConfigView, config_keys, schema};
+use crate::cli::{ConfigAction, ConfigArgs, ConfigView, config_diff, config_keys, schema};
 use crate::clock::Clock;
 use crate::out;
 use config::arming::{Assessment, BlockReason, assess, unset_limits};
@@ -30,6 +30,7 @@ pub fn config(args: &ConfigArgs) -> Outcome {
     let (view, answer): (&ConfigView, fn(&Loaded) -> Answer) = match &args.action {
         ConfigAction::Check(view) => (view, checked),
         ConfigAction::Show(view) => (view, shown),
+        ConfigAction::Diff(common) => return config_diff::diff(common),
         ConfigAction::Schema => return print_schema(),
         ConfigAction::Keys(args) => return config_keys::keys(args),
     };

@@ -163,6 +163,18 @@ pub const PAGES: &[Page] = &[
     Page { path: "init", exits: &[Exit::Ok, Exit::Failure, Exit::Store, Exit::Permission], examples: &[
         ("btcbot init --live live", "files on the safe side, and the live journal"),
     ] },
+    Page { path: "reload", exits: &[Exit::Ok, Exit::NotRunning, Exit::Refused, Exit::Permission], examples: &[
+        ("btcbot reload --reason \"tighter limits\"", "after the file was changed"),
+    ] },
+    Page { path: "logs level", exits: ASKS_OR_STORES, examples: &[
+        ("btcbot logs level actors::driver=debug --for 10m", "reverts by itself"),
+    ] },
+    Page { path: "logs tail", exits: ASKS, examples: &[
+        ("btcbot logs tail", "the last 1,000 lines"),
+    ] },
+    Page { path: "metrics list", exits: READS, examples: &[
+        ("btcbot metrics list", "names, labels, series"),
+    ] },
     Page { path: "why", exits: &[Exit::Ok, Exit::CheckFailed, Exit::NotRunning, Exit::Store, Exit::Permission], examples: &[
         ("btcbot why --last", "the latest order"),
         ("btcbot why bv1oc000001k3jd8s0000000007 --json", "this one, for a script"),
@@ -199,6 +211,9 @@ pub const PAGES: &[Page] = &[
     ] },
     Page { path: "config show", exits: READS, examples: &[
         ("btcbot config show", "every key, its value and where it came from"),
+    ] },
+    Page { path: "config diff", exits: &[Exit::Ok, Exit::NotRunning, Exit::Refused, Exit::Permission], examples: &[
+        ("btcbot config diff", "before a reload or a restart"),
     ] },
     Page { path: "config schema", exits: PRINTS, examples: &[
         ("btcbot config schema", "save it, and name it in the first line: #:schema btcbot.schema.json"),

@@ -5,6 +5,7 @@
 pub mod canary;
 pub mod completions;
 pub mod config_cmd;
+pub mod config_diff;
 pub mod config_keys;
 pub mod copy;
 pub mod deadman;
@@ -16,10 +17,13 @@ pub mod freeze;
 pub mod health;
 pub mod init;
 pub mod kill_switch;
+pub mod logs;
 pub mod man;
 pub mod manual;
+pub mod metrics_list;
 pub mod orders;
 pub mod probe;
+pub mod reload;
 pub mod replay;
 pub mod report;
 pub mod resolve;
@@ -85,6 +89,12 @@ pub enum Command {
     /// Create a configuration template, a secrets folder and the state: what is missing is made, what exists is kept
     /// as it is and named; exit 1 if nothing was missing
     Init(InitArgs),
+    /// Let the running process read its configuration again: all of it is taken over, or nothing (the same as HUP)
+    Reload(reload::ReloadArgs),
+    /// Other log levels for a while, and the last lines
+    Logs(logs::LogsArgs),
+    /// List the metrics
+    Metrics(metrics_list::MetricsArgs),
     /// Tell why an order exists and what became of it: decision, checks, sends, fills, end. A denied wish has no record
     Why(why::WhyArgs),
     /// Look at the journal, check it, copy it, bring a copy back
@@ -274,6 +284,8 @@ pub enum ConfigAction {
     Check(ConfigView),
     /// Print every key with its value and where it came from; a secret shows only its source
     Show(ConfigView),
+    /// Show what differs between the configuration on disk and the running process, and what a reload would say
+    Diff(safe_mode::Common),
     /// Print the JSON Schema (draft 2020-12) of the configuration file, for editors
     Schema,
     /// List every key: names, type, default, what a reload may do with it
@@ -361,6 +373,9 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
         Command::Health(args) => health::health(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Init(args) => init::init(&args),
+        Command::Reload(args) => reload::reload(&args),
+        Command::Logs(args) => logs::logs(&args),
+        Command::Metrics(args) => metrics_list::metrics(&args),
         Command::Why(args) => why::why(&args),
         Command::State(args) => state::state(&args, signals),
         Command::Replay(args) => replay::replay(&args, signals),
@@ -389,7 +404,10 @@ mod tests {
                 "demo, run, canary, status, safe-mode, kill-switch, freeze, degrade, "
             )
         );
-        assert_eq!(beside("btcbot config frob"), "check, show, schema, keys");
+        assert_eq!(
+            beside("btcbot config frob"),
+            "check, show, diff, schema, keys"
+        );
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::ops::{self, Pictures, PlaneParts, Port};
 use crate::out;
 use crate::params;
 use crate::redact::Filter;
+use crate::reload::Again;
 use crate::secrets;
 use crate::signals::Signals;
 use crate::status::{Identity, Status};
@@ -100,7 +101,7 @@ pub(crate) struct Wish {
     /// Who watches.
     pub(crate) watcher: Watcher,
     /// Reads the configuration again; without it nothing is reloaded.
-    pub(crate) again: Option<Box<dyn Fn() -> Result<Loaded, String>>>,
+    pub(crate) again: Option<Again>,
 }
 
 /// A run that can start. It holds its locks.
@@ -402,8 +403,8 @@ pub(crate) fn unusable(error: StoreError) -> Failed {
     Failed::new(exit, format!("{error}{hint}"))
 }
 
-fn again(source: ConfigSource, forced: Forced) -> Box<dyn Fn() -> Result<Loaded, String>> {
-    Box::new(move || resolve::load(&source, forced).map_err(|failed| failed.message))
+fn again(source: ConfigSource, forced: Forced) -> Again {
+    Arc::new(move || resolve::load(&source, forced).map_err(|failed| failed.message))
 }
 
 fn log_start(loaded: &Loaded, assessment: &Assessment) {

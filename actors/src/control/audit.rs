@@ -3,7 +3,8 @@
 use super::desk::Desk;
 use super::server::Peer;
 use super::wire::REASON_CHARS_MAX;
-use crate::journal::AppendError;
+use crate::clock::Clock;
+use crate::journal::{AppendError, Journal};
 use crate::observer::{Asked, Observed};
 use engine::record::Record;
 use std::time::Duration;
@@ -66,18 +67,29 @@ impl Desk {
         &self,
         appended: Result<u64, AppendError>,
     ) -> Result<(), &'static str> {
-        let (journal, clock) = (&self.operator.journal, &self.operator.clock);
-        let seq = appended.map_err(|_| "journal_unhealthy")?;
-        let until = clock.now().plus_ms(DURABLE_MS_MAX);
-        while journal.durable_seq() < seq {
-            if journal.has_failed() {
-                return Err("journal_unhealthy");
-            }
-            if clock.now() >= until {
-                return Err("journal_slow");
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(())
+        durable(&self.operator.journal, &self.operator.clock, appended).await
     }
+}
+
+/// Waits until a record is on disk.
+///
+/// # Errors
+/// As [`Desk::durable`].
+pub(crate) async fn durable(
+    journal: &Journal,
+    clock: &Clock,
+    appended: Result<u64, AppendError>,
+) -> Result<(), &'static str> {
+    let seq = appended.map_err(|_| "journal_unhealthy")?;
+    let until = clock.now().plus_ms(DURABLE_MS_MAX);
+    while journal.durable_seq() < seq {
+        if journal.has_failed() {
+            return Err("journal_unhealthy");
+        }
+        if clock.now() >= until {
+            return Err("journal_slow");
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }

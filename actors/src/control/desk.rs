@@ -9,6 +9,7 @@ use super::wire::{Answer, Request, Verdict};
 use crate::driver::reads::Reads;
 use crate::gate::Flag;
 use crate::operator::Operator;
+use crate::reload::Reloader;
 use crate::status::order_json;
 use engine::ids::AccountTag;
 use engine::order::OrderView;
@@ -23,6 +24,8 @@ pub struct Desk {
     pub exchange: Option<Reads>,
     /// Our account: the orders with this tag are ours.
     pub tag: AccountTag,
+    /// Configuration and log; `None` where neither can change.
+    pub reloader: Option<Reloader>,
 }
 
 impl Desk {
@@ -41,6 +44,10 @@ impl Desk {
             Request::OrdersList(list) => self.orders_list(list).await,
             Request::OrdersCancel(cancel) => self.orders_cancel(peer, &cancel).await,
             Request::OrdersResolve(resolve) => self.orders_resolve(peer, &resolve).await,
+            Request::Reload(why) => self.reload(peer, &why).await,
+            Request::ConfigDiff => self.config_diff(),
+            Request::LogsLevel(wish) => self.logs_level(peer, &wish).await,
+            Request::LogsTail => self.logs_tail(),
             Request::Records(ask) => self.records(&ask).await,
             Request::StateBackup(ask) => self.state_backup(peer, &ask).await,
             Request::OrdersCancelAll(all) => self.orders_cancel_all(peer, &all).await,

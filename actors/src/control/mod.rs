@@ -4,11 +4,13 @@
 //! gate. What lowers risk acts first and is recorded after; what raises it is durable before it acts. Nothing here
 //! sends an order. A group of verbs is one file; `wire.rs` lists them all.
 
-mod audit;
+pub(crate) mod audit;
 pub mod client;
+pub mod config;
 pub mod desk;
 pub mod hold;
 pub mod kill_switch;
+pub mod logs;
 pub mod orders;
 pub mod place;
 pub mod records;

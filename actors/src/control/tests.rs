@@ -65,7 +65,7 @@ fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
         eyes: Eyes::default(),
         own_orders: OwnOrders::default(),
         clock,
-        configured_safe: false,
+        configured_safe: false.into(),
         unarmed_live: false,
         last_on: Mutex::new(None),
         resets: Mutex::default(),
@@ -76,6 +76,7 @@ fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
         operator: Arc::new(operator),
         exchange: None,
         tag: AccountTag::from_entropy(1),
+        reloader: None,
     };
     Bench { desk, thread, dir }
 }
@@ -166,7 +167,7 @@ async fn a_dead_journal_does_not_keep_safe_mode_off_and_the_answer_says_so() {
 async fn an_off_that_is_refused_names_every_reason_and_changes_nothing() {
     let mut bench = bench(|_| ());
     let operator = Arc::get_mut(&mut bench.desk.operator).expect("nobody else holds it");
-    operator.configured_safe = true;
+    *operator.configured_safe.get_mut() = true;
     operator.unarmed_live = true;
     operator.clock.forget_offset();
     operator.status.write().expect("nobody panics").last_clean = None;

@@ -5,6 +5,7 @@
 
 use crate::control::hold::{Freeze, Override};
 use crate::control::kill_switch::Reset;
+use crate::control::logs::SetLevel;
 use crate::control::orders::{Cancel, CancelAll, List};
 use crate::control::records::{Backup, Records};
 use crate::control::resolve::Resolve;
@@ -75,6 +76,18 @@ pub enum Request {
     /// Settles an order of unknown fate.
     #[serde(rename = "orders.resolve")]
     OrdersResolve(Resolve),
+    /// Reads the configuration again, and takes all of it over or nothing.
+    #[serde(rename = "reload")]
+    Reload(Why),
+    /// What a reload would change.
+    #[serde(rename = "config.diff")]
+    ConfigDiff,
+    /// Other levels for a while.
+    #[serde(rename = "logs.level")]
+    LogsLevel(SetLevel),
+    /// The last lines of the log.
+    #[serde(rename = "logs.tail")]
+    LogsTail,
     /// The journal's records of one order.
     #[serde(rename = "records")]
     Records(Records),
@@ -84,7 +97,7 @@ pub enum Request {
 }
 
 /// Every verb, as errors list them.
-pub const VERBS: [&str; 16] = [
+pub const VERBS: [&str; 20] = [
     "status",
     "safe-mode.on",
     "safe-mode.off",
@@ -99,9 +112,15 @@ pub const VERBS: [&str; 16] = [
     "orders.cancel",
     "orders.cancel-all",
     "orders.resolve",
+    "reload",
+    "config.diff",
+    "logs.level",
+    "logs.tail",
     "records",
     "state.backup",
 ];
+/// Those among them that take no arguments.
+const BARE: [&str; 4] = ["status", "kill-switch.status", "config.diff", "logs.tail"];
 
 impl Request {
     /// Returns the verb.
@@ -121,6 +140,10 @@ impl Request {
             Self::OrdersCancel(_) => "orders.cancel",
             Self::OrdersCancelAll(_) => "orders.cancel-all",
             Self::OrdersResolve(_) => "orders.resolve",
+            Self::Reload(_) => "reload",
+            Self::ConfigDiff => "config.diff",
+            Self::LogsLevel(_) => "logs.level",
+            Self::LogsTail => "logs.tail",
             Self::Records(_) => "records",
             Self::StateBackup(_) => "state.backup",
         }
@@ -161,7 +184,7 @@ impl Request {
         let mut tagged = json!({ "verb": verb });
         if let Some(args) = args {
             tagged["args"] = args;
-        } else if verb != Self::Status.verb() && verb != Self::KillStatus.verb() {
+        } else if !BARE.contains(&verb) {
             tagged["args"] = json!({});
         }
         serde_json::from_value(tagged).map_err(|error| short(format!("args of {verb}: {error}")))
@@ -332,6 +355,16 @@ mod tests {
                 reason: "because".to_owned(),
                 confirm: true,
             }),
+            Request::Reload(Why {
+                reason: "because".to_owned(),
+            }),
+            Request::ConfigDiff,
+            Request::LogsLevel(SetLevel {
+                target: "actors".to_owned(),
+                level: "debug".to_owned(),
+                seconds: 60,
+            }),
+            Request::LogsTail,
             Request::Records(Records {
                 client_id: Some("b".to_owned()),
             }),

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub mod endpoint;
 pub mod gated;
 pub mod line;
+pub mod pace;
 mod pacing;
 pub mod quotas;
 pub mod read_failure;

@@ -17,6 +17,7 @@ use std::time::Duration;
 pub(super) struct Pacing {
     overall: Window,
     lanes: BTreeMap<Group, Lane>,
+    share_bps: i64,
     dice: Dice,
 }
 
@@ -26,21 +27,33 @@ struct Lane {
 }
 
 impl Lane {
-    fn new(group: Group) -> Self {
+    fn new(group: Group, share_bps: i64) -> Self {
         Self {
-            limits: quotas::limits(group),
+            limits: quotas::limits(group, share_bps),
             breaker: Breaker::default(),
         }
     }
 }
 
 impl Pacing {
-    /// `requests_per_second` binds all groups together, but for cancels.
-    pub(super) fn new(requests_per_second: usize, seed: u64) -> Self {
+    /// `requests_per_second` binds all groups together, but for cancels; `share_bps` of each quota is used.
+    pub(super) fn new(requests_per_second: usize, share_bps: i64, seed: u64) -> Self {
         Self {
             overall: Window::new(1_000, requests_per_second.max(1)),
             lanes: BTreeMap::new(),
+            share_bps,
             dice: Dice::new(seed),
+        }
+    }
+
+    /// Uses this share of each quota from here on, basis points; permits and holds stay.
+    pub(super) fn share(&mut self, share_bps: i64) {
+        if share_bps == self.share_bps {
+            return;
+        }
+        self.share_bps = share_bps;
+        for (group, lane) in &mut self.lanes {
+            lane.limits.renew(quotas::limits(*group, share_bps));
         }
     }
 
@@ -54,7 +67,8 @@ impl Pacing {
         urgency: Urgency,
         now: Timestamp,
     ) -> Result<(), Timestamp> {
-        let lane = self.lanes.entry(group).or_insert_with(|| Lane::new(group));
+        let share_bps = self.share_bps;
+        let lane = (self.lanes.entry(group)).or_insert_with(|| Lane::new(group, share_bps));
         lane.breaker.check(now)?;
         if group == Group::OrderCancel {
             lane.limits.try_take(now, urgency)?;
@@ -91,7 +105,8 @@ impl Pacing {
     }
 
     fn lane(&mut self, group: Group) -> &mut Lane {
-        self.lanes.entry(group).or_insert_with(|| Lane::new(group))
+        let share_bps = self.share_bps;
+        (self.lanes.entry(group)).or_insert_with(|| Lane::new(group, share_bps))
     }
 }
 

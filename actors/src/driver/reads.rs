@@ -6,6 +6,7 @@
 use crate::clock::{Clock, Offset, StampSource};
 use crate::driver::Keys;
 use crate::driver::endpoint::Endpoint;
+use crate::driver::pace::{self, Pace};
 use crate::driver::pacing::{Pacing, shown_as};
 use crate::driver::read_failure::{ReadFailure, mark_of, may_pass};
 use crate::driver::toll::Toll;
@@ -55,14 +56,10 @@ pub struct ReadLimits {
     pub read: Duration,
     /// A whole DELETE.
     pub cancel: Duration,
-    /// Repeats of a GET after its first attempt.
-    pub retries_max: u32,
-    /// Ceiling of the first repeat's delay, milliseconds.
-    pub delay_ms_base: i64,
-    /// Ceiling of every delay, milliseconds.
-    pub delay_ms_max: i64,
     /// Requests a second over all groups; never binds cancels.
     pub requests_per_second: usize,
+    /// How fast it asks.
+    pub pace: Pace,
 }
 
 impl Default for ReadLimits {
@@ -72,10 +69,8 @@ impl Default for ReadLimits {
             connect: Duration::from_secs(2),
             read: Duration::from_secs(10),
             cancel: Duration::from_secs(5),
-            retries_max: 2,
-            delay_ms_base: 400,
-            delay_ms_max: 4_000,
             requests_per_second: 8,
+            pace: Pace::default(),
         }
     }
 }
@@ -119,6 +114,7 @@ struct Shared {
     metrics: Metrics,
     toll: Toll,
     limits: ReadLimits,
+    pace: pace::Shared,
     pacing: Arc<Mutex<Pacing>>,
 }
 
@@ -146,7 +142,12 @@ impl Reads {
     /// If the TLS configuration is refused.
     pub fn new(parts: ReadParts) -> reqwest::Result<Self> {
         let http = http(&parts.endpoint, &parts.tls, &parts.limits)?;
-        let pacing = Pacing::new(parts.limits.requests_per_second, parts.seed);
+        let limits = parts.limits;
+        let pacing = Pacing::new(
+            limits.requests_per_second,
+            limits.pace.share_bps,
+            parts.seed,
+        );
         let shared = Shared {
             http,
             tls: parts.tls,
@@ -156,7 +157,8 @@ impl Reads {
             clock: parts.clock,
             metrics: parts.metrics,
             toll: parts.toll,
-            limits: parts.limits,
+            limits,
+            pace: pace::Shared::new(limits.pace),
             pacing: Arc::new(Mutex::new(pacing)),
             endpoint: parts.endpoint,
         };
@@ -183,6 +185,7 @@ impl Reads {
             metrics: from.metrics.clone(),
             toll: from.toll.clone(),
             limits: from.limits,
+            pace: from.pace.clone(),
             pacing: Arc::clone(&from.pacing),
         };
         Ok(Self {
@@ -395,7 +398,7 @@ impl Reads {
                 self.resync().await;
                 continue;
             }
-            if repeats >= self.shared.limits.retries_max || !may_pass(&failure) {
+            if repeats >= self.shared.pace.get().retries_max || !may_pass(&failure) {
                 return Err(failure);
             }
             tokio::time::sleep(self.delay(repeats)).await;
@@ -444,7 +447,10 @@ impl Reads {
     }
 
     fn take(&self, group: Group, urgency: Urgency, now: Timestamp) -> Result<(), Timestamp> {
-        self.pacing().take(group, urgency, now)
+        let share_bps = self.shared.pace.get().share_bps;
+        let mut pacing = self.pacing();
+        pacing.share(share_bps);
+        pacing.take(group, urgency, now)
     }
 
     /// Measures the exchange's clock at once; without an answer the old offset stays.
@@ -455,9 +461,14 @@ impl Reads {
     }
 
     fn delay(&self, repeats: u32) -> Duration {
-        let limits = &self.shared.limits;
-        let (base_ms, max_ms) = (limits.delay_ms_base, limits.delay_ms_max);
-        self.pacing().delay(repeats, base_ms, max_ms)
+        let limits = self.shared.pace.get();
+        self.pacing()
+            .delay(repeats, limits.delay_ms_base, limits.delay_ms_max)
+    }
+
+    /// Returns the pace, which clients made with [`Self::apart`] share.
+    pub fn pace(&self) -> pace::Shared {
+        self.shared.pace.clone()
     }
 
     async fn send(&self, request: &Request) -> Result<Raw, ReadFailure> {

@@ -84,7 +84,10 @@ pub(crate) async fn rig(script: Script) -> Rig {
         metrics: metrics.clone(),
         toll: Toll::default(),
         limits: ReadLimits {
-            delay_ms_base: 1,
+            pace: Pace {
+                delay_ms_base: 1,
+                ..Pace::default()
+            },
             ..ReadLimits::default()
         },
         seed: 1,
@@ -177,7 +180,7 @@ async fn a_429_silences_its_group_and_no_other() {
     .await;
     // The first attempt learns of the hold; the clock stands, so the hold outlasts the client's patience.
     let mut impatient = rig.reads.shared.limits;
-    impatient.retries_max = 0;
+    impatient.pace.retries_max = 0;
     let reads = Reads {
         shared: Arc::new(Shared {
             http: rig.reads.shared.http.clone(),
@@ -189,8 +192,13 @@ async fn a_429_silences_its_group_and_no_other() {
             clock: rig.clock.clone(),
             metrics: rig.metrics.clone(),
             limits: impatient,
+            pace: pace::Shared::new(impatient.pace),
             toll: Toll::default(),
-            pacing: Arc::new(Mutex::new(Pacing::new(100, 1))),
+            pacing: Arc::new(Mutex::new(Pacing::new(
+                100,
+                crate::driver::quotas::SHARE_BPS,
+                1,
+            ))),
         }),
     };
     let limited = ReadError::RateLimited {
@@ -404,7 +412,7 @@ async fn retry_after_is_obeyed_in_full() {
 async fn the_jitter_of_repeats_comes_from_the_seed_of_the_run() {
     async fn delays(seed: u64) -> Vec<Duration> {
         let rig = rig(|_, _| data("[]")).await;
-        *rig.reads.pacing() = Pacing::new(100, seed);
+        *rig.reads.pacing() = Pacing::new(100, crate::driver::quotas::SHARE_BPS, seed);
         (0..8).map(|_| rig.reads.delay(8)).collect()
     }
     assert_eq!(delays(1).await, delays(1).await);

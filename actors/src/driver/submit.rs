@@ -8,6 +8,7 @@ use crate::driver::Keys;
 use crate::driver::endpoint::{Endpoint, EndpointError};
 use crate::driver::gated::Permit;
 use crate::driver::line::{Line, LineLimits, PostError, Reply};
+use crate::driver::pace;
 use crate::driver::quotas;
 use crate::gate::{Gate, Pass};
 use btcturk::classify;
@@ -65,6 +66,8 @@ pub struct PortParts {
     pub clock: Clock,
     /// Time limits.
     pub limits: LineLimits,
+    /// How fast orders may leave.
+    pub pace: pace::Shared,
 }
 
 /// Takes approvals. Cheap to clone; the line closes when the last clone is gone.
@@ -200,6 +203,8 @@ struct Worker {
     keys: Keys,
     stamps: StampSource,
     clock: Clock,
+    pace: pace::Shared,
+    share_bps: i64,
     limits: Limits,
 }
 
@@ -220,7 +225,9 @@ impl Worker {
             keys: parts.keys,
             stamps: parts.stamps,
             clock: parts.clock,
-            limits: quotas::limits(Group::OrderInsert),
+            share_bps: parts.pace.get().share_bps,
+            limits: quotas::limits(Group::OrderInsert, parts.pace.get().share_bps),
+            pace: parts.pace,
         }
     }
 
@@ -247,11 +254,22 @@ impl Worker {
         job.settle(verdict);
     }
 
+    /// A reload may have changed how much of the quota is ours.
+    fn follow_pace(&mut self) {
+        let share_bps = self.pace.get().share_bps;
+        if share_bps != self.share_bps {
+            self.share_bps = share_bps;
+            let limits = quotas::limits(Group::OrderInsert, share_bps);
+            self.limits.renew(limits);
+        }
+    }
+
     async fn judge(&mut self, job: &Job) -> Verdict {
         let Some(pass) = job.pass else {
             return Verdict::not_sent(NotSent::GateClosed);
         };
         let now = self.clock.now();
+        self.follow_pace();
         if self.limits.try_take(now, Urgency::Ordinary).is_err() {
             return Verdict::not_sent(NotSent::RateLimited);
         }

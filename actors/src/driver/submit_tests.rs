@@ -164,6 +164,7 @@ impl Rig {
             stamps: StampSource::new(clock.clone()),
             gate: gate.clone(),
             clock: clock.clone(),
+            pace: crate::driver::pace::Shared::default(),
             limits: LineLimits {
                 connect: Duration::from_secs(5),
                 reply: Duration::from_millis(300),

@@ -6,12 +6,17 @@
 use super::collapse::{Collapse, Key};
 use crate::clock::Clock;
 use engine::time::Timestamp;
+use std::collections::VecDeque;
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// Last lines that are kept for a bundle; the oldest fall out.
+const TAIL_LINES_MAX: usize = 1_000;
+/// Longest line that is kept, bytes; the rest of a longer one is cut.
+const TAIL_BYTES_MAX: usize = 4 << 10;
 /// Longest wait for the reader at the end.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(1);
 /// Tries to get the wish to flush into a full queue.
@@ -41,7 +46,11 @@ pub(super) enum Line {
 pub(super) struct Lines {
     pub(super) send: SyncSender<Line>,
     dropped: Arc<AtomicU64>,
+    tail: Tail,
 }
+
+/// The last lines that were handed to the reader.
+type Tail = Arc<Mutex<VecDeque<String>>>;
 
 impl Lines {
     pub(super) fn start(
@@ -52,15 +61,27 @@ impl Lines {
         let (send, todo) = sync_channel(lines_max);
         let dropped = Arc::new(AtomicU64::new(0));
         let thread = std::thread::Builder::new().name("log".to_owned());
+        let tail = Tail::default();
+        let kept = Arc::clone(&tail);
         // Without a thread every line counts as dropped: the process runs on, and the metric shows it.
-        let _ = thread.spawn(move || write_lines(target, &clock, &todo));
-        Self { send, dropped }
+        let _ = thread.spawn(move || write_lines(target, &clock, &todo, &kept));
+        Self {
+            send,
+            dropped,
+            tail,
+        }
     }
 
     pub(super) fn put(&self, entry: Entry) {
         if self.send.try_send(Line::Entry(entry)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Returns the last lines, oldest first.
+    pub(super) fn tail(&self) -> Vec<String> {
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.iter().cloned().collect()
     }
 
     pub(super) fn dropped(&self) -> u64 {
@@ -87,7 +108,7 @@ impl Lines {
     }
 }
 
-fn write_lines(mut target: impl Write, clock: &Clock, todo: &Receiver<Line>) {
+fn write_lines(mut target: impl Write, clock: &Clock, todo: &Receiver<Line>, tail: &Tail) {
     let mut collapse = Collapse::default();
     let mut out: Vec<String> = Vec::new();
     loop {
@@ -100,21 +121,33 @@ fn write_lines(mut target: impl Write, clock: &Clock, todo: &Receiver<Line>) {
             Some(Line::Entry(entry)) => collapse.take(entry, &mut out),
             Some(Line::Flush(done)) => {
                 collapse.end(&mut out);
-                write_all(&mut target, &mut out);
+                write_all(&mut target, &mut out, tail);
                 let _ = target.flush();
                 let _ = done.send(());
             }
             None => collapse.look(clock.now(), &mut out),
         }
-        write_all(&mut target, &mut out);
+        write_all(&mut target, &mut out, tail);
     }
     collapse.end(&mut out);
-    write_all(&mut target, &mut out);
+    write_all(&mut target, &mut out, tail);
 }
 
-fn write_all(target: &mut impl Write, out: &mut Vec<String>) {
+fn write_all(target: &mut impl Write, out: &mut Vec<String>, tail: &Tail) {
     for line in out.drain(..) {
+        // Before the reader, who may stand still.
+        keep(tail, &line);
         // A log that cannot be written must not stop anything (SIGPIPE is ignored).
         drop(target.write_all(line.as_bytes()));
     }
+}
+
+fn keep(tail: &Tail, line: &str) {
+    let line = line.trim_end();
+    let kept = line.get(..line.floor_char_boundary(TAIL_BYTES_MAX));
+    let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+    if tail.len() >= TAIL_LINES_MAX {
+        tail.pop_front();
+    }
+    tail.push_back(kept.unwrap_or_default().to_owned());
 }

@@ -356,6 +356,22 @@ impl Metrics {
         self.count(HTTP_REQUESTS, route.as_str());
     }
 
+    /// The configuration was read and found good.
+    pub(super) fn config_read(&self, at: Timestamp) {
+        self.set(RELOAD_OK, 1.0);
+        self.set(RELOAD_AT, seconds(at.0));
+    }
+
+    /// A reload ended: `applied`, `unchanged` or `refused`.
+    pub fn config_reloaded(&self, outcome: &'static str, at: Timestamp) {
+        self.count(RELOADS_TOTAL, outcome);
+        if outcome == "refused" {
+            self.set(RELOAD_OK, 0.0);
+        } else {
+            self.config_read(at);
+        }
+    }
+
     /// Log lines dropped so far.
     pub fn log_dropped(&self, total: u64) {
         self.counter(LOG_DROPPED, vec![]).absolute(total);

@@ -27,12 +27,7 @@ fn value(text: &str, series: &str) -> Option<f64> {
 fn every_catalogued_metric_is_exported() {
     let text = metrics().render(START_AT);
     for metric in CATALOGUE {
-        let kind = match metric.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::HistogramMs | Kind::HistogramSeconds => "histogram",
-        };
-        let name = metric.name;
+        let (name, kind) = (metric.name, metric.kind.as_str());
         assert!(
             text.contains(&format!("# TYPE {name} {kind}\n")),
             "{name} has no type"
@@ -56,6 +51,37 @@ fn every_catalogued_metric_is_exported() {
         CATALOGUE.len(),
         "nothing is exported that is not in the catalogue"
     );
+}
+
+#[test]
+fn the_catalogue_knows_how_many_series_there_are() {
+    let text = metrics().render(START_AT);
+    let exported = |name: &str| {
+        let of = |line: &&str| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| {
+                let parts = ["_bucket", "_sum", "_count", ""];
+                parts.iter().any(|part| {
+                    rest.strip_prefix(part)
+                        .is_some_and(|rest| rest.starts_with([' ', '{']))
+                })
+            })
+        };
+        text.lines().filter(of).count()
+    };
+    let pairs = text
+        .lines()
+        .filter(|line| line.starts_with("btcbot_book_trusted{"))
+        .count();
+    assert!(pairs > 0);
+    for metric in CATALOGUE {
+        assert_eq!(
+            metric.series(pairs),
+            exported(metric.name),
+            "{}",
+            metric.name
+        );
+    }
 }
 
 #[test]

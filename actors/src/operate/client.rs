@@ -6,6 +6,7 @@ use crate::driver::reads::{ReadLimits, ReadParts, Reads};
 use crate::driver::toll::Toll;
 use crate::driver::{Keys, tls};
 use crate::metrics::Metrics;
+use crate::secrets::pace;
 use config::settings::Settings;
 use std::time::Duration;
 
@@ -40,9 +41,7 @@ pub fn client(around: &Around<'_>, keys: Keys, stamps: StampSource) -> Reads {
         limits: ReadLimits {
             connect: millis(rest.connect_timeout_ms),
             read: millis(rest.timeout_ms),
-            retries_max: rest.retries_max,
-            delay_ms_base: rest.retry_delay_ms_base,
-            delay_ms_max: rest.retry_delay_ms_max,
+            pace: pace(around.settings),
             requests_per_second: around.requests_per_second,
             ..ReadLimits::default()
         },

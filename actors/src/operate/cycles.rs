@@ -7,6 +7,7 @@ use crate::signals::{Event, Signal, Signals};
 use crate::system::Running;
 use engine::msg::StrategyIn;
 use engine::time::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -35,7 +36,7 @@ impl Parts {
         &self,
         running: &mut Running,
         signals: &mut Signals,
-        operator: &Operator,
+        operator: &Arc<Operator>,
         until: Until,
     ) -> (Cause, u32) {
         let mut beat = tokio::time::interval(self.beat(&until));
@@ -55,7 +56,7 @@ impl Parts {
                 event = self.heard(signals) => match event {
                     Some(Event::Signal(Signal::Usr1)) => self.safe_mode_by_signal(operator),
                     Some(Event::Signal(Signal::Usr2)) => drop(operator.request_off()),
-                    Some(Event::Signal(Signal::Hup)) => self.reload(),
+                    Some(Event::Signal(Signal::Hup)) => self.reload(operator),
                     Some(Event::Signal(Signal::Quit)) => return (Cause::Quit, cycle),
                     Some(Event::Signal(Signal::Term | Signal::Int) | Event::StopNow) | None => return (Cause::Asked, cycle),
                 },

@@ -1,6 +1,6 @@
 //! The operator's hand on a run, the socket that lets commands in, and the threads behind the kill switch.
 
-use super::Parts;
+use super::{Parts, Reloadable};
 use crate::beats::Beat;
 use crate::control::Control;
 use crate::control::desk::Desk;
@@ -8,6 +8,8 @@ use crate::killer::{self, Killer, KillerThread};
 use crate::latch::keeper::{Keeper, KeeperThread, OnRecord};
 use crate::observer::{Asked, Observed};
 use crate::operator::Operator;
+use crate::reload::{By, InForce, Reloader};
+use crate::secrets::SecretsPort;
 use crate::signals::{Signal, Signals};
 use crate::store::StoreError;
 use crate::system::Running;
@@ -41,7 +43,7 @@ impl Parts {
             eyes: self.eyes.clone(),
             own_orders: self.own_orders.clone(),
             clock: self.clock.clone(),
-            configured_safe: self.settings.safety.safe_mode,
+            configured_safe: self.settings.safety.safe_mode.into(),
             unarmed_live: self.is_unarmed_live,
             last_on: Mutex::new(None),
             resets: Mutex::new(self.resets.clone()),
@@ -126,6 +128,55 @@ impl Parts {
         keeper.start(on_record).map_err(StoreError::Io)
     }
 
+    /// What the Secrets actor works with.
+    pub(super) fn secrets(&mut self, reloadable: Reloadable) -> SecretsPort {
+        let in_force = InForce::new(reloadable.loaded);
+        let logging = reloadable.logging;
+        self.reloadable = Some((reloadable.again, in_force.clone(), Arc::clone(&logging)));
+        SecretsPort {
+            in_force,
+            keys: self.keys.clone(),
+            trial: self.keys.current().map(|_| self.trial.clone()),
+            risk: self.links.risk.clone(),
+            eyes: self.eyes.clone(),
+            feed: self.links.feed.clone(),
+            reconciler: self.links.reconciler.clone(),
+            reads: self.reads.clone(),
+            gate: self.owner.gate(),
+            accounts: (!self.is_simulated).then(Arc::default),
+            filter: reloadable.filter,
+            logging,
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Reloads beside the run: a trial of new credentials takes its time, and a signal to stop does not wait for it.
+    pub(super) fn reload(&self, operator: &Arc<Operator>) {
+        let Some(reloader) = self.reloader(operator) else {
+            return;
+        };
+        let by = By {
+            uid: rustix::process::geteuid().as_raw(),
+            pid: None,
+            what: "HUP",
+            reason: String::new(),
+        };
+        actix_rt::spawn(async move { reloader.reload(by).await });
+    }
+
+    /// Whoever reloads the configuration; a demo has none.
+    pub(super) fn reloader(&self, operator: &Arc<Operator>) -> Option<Reloader> {
+        let (again, in_force, logging) = self.reloadable.clone()?;
+        Some(Reloader {
+            again,
+            in_force,
+            secrets: self.links.secrets.clone(),
+            operator: Arc::downgrade(operator),
+            metrics: self.metrics.clone(),
+            logging,
+        })
+    }
+
     /// Lets an operator's commands in; without it signals remain.
     pub(super) fn control(&mut self, operator: &Arc<Operator>) -> Option<Control> {
         let bound = self.bound.take()?;
@@ -139,6 +190,7 @@ impl Parts {
             operator: Arc::clone(operator),
             exchange,
             tag: self.tag,
+            reloader: self.reloader(operator),
         };
         let started = Control::start(bound, desk, self.beats.clone());
         started

@@ -78,7 +78,7 @@ pub(super) fn market_feed(stage: &mut Stage, plan: &Plan, approach: &Approach, s
     let (stream, access, gate) = (plan.stream.clone(), plan.access, stage.gate.clone());
     let is_simulated = plan.venue == Venue::Simulated;
     let (link, trade) = (stage.links.feed.clone(), stage.trade.clone());
-    let mut dice = Dice::new(seed);
+    let (mut dice, limits) = (Dice::new(seed), stage.current(params::feed_limits));
     stage.spawn(&trade, ActorName::MarketFeed, &link, move || {
         let port = MarketFeedPort::new(
             stream.clone(),
@@ -90,12 +90,7 @@ pub(super) fn market_feed(stage: &mut Stage, plan: &Plan, approach: &Approach, s
         );
         port.session_over();
         let symbols = settings.market.symbols.clone();
-        let mut core = Feed::new(
-            params::feed_limits(&settings),
-            symbols,
-            access,
-            Dice::new(dice.bits()),
-        );
+        let mut core = Feed::new(limits(), symbols, access, Dice::new(dice.bits()));
         core.resume(&approach.past());
         (core, port, market_feed::MAILBOX)
     });
@@ -279,7 +274,7 @@ pub(super) fn reconciler<R: ReadPort>(
     mut reads: impl FnMut(&Links) -> R + Send + 'static,
 ) {
     let (links, eyes, clock) = (stage.links.clone(), stage.eyes.clone(), stage.clock.clone());
-    let interval_ms = stage.settings.orders.reconcile_interval_seconds * 1_000;
+    let interval_ms = stage.current(params::reconcile_ms);
     let (link, rest) = (stage.links.reconciler.clone(), stage.rest.clone());
     stage.spawn(&rest, ActorName::Reconciler, &link, move || {
         let port = ReconcilerPort {
@@ -290,7 +285,7 @@ pub(super) fn reconciler<R: ReadPort>(
             eyes: eyes.clone(),
         };
         (
-            Reconciler::new(interval_ms, clock.now(), trades_from),
+            Reconciler::new(interval_ms(), clock.now(), trades_from),
             port,
             reconciler::MAILBOX,
         )
@@ -336,13 +331,13 @@ pub(super) fn metrics(stage: &mut Stage, plan: &Plan) {
 
 /// Secrets, on the main thread; a demo has nothing to reload.
 pub(super) fn secrets(stage: &mut Stage, plan: &Plan) {
-    let Some((port, loaded)) = plan.secrets.clone() else {
+    let Some(port) = plan.secrets.clone() else {
         return;
     };
     let (link, withdrawn) = (stage.links.secrets.clone(), stage.links.secrets.clone());
     let factory = move |ctx: &mut Context<Secrets>| {
         guardian::publish(ctx, &link);
-        Secrets::new(port.clone(), Arc::clone(&loaded))
+        Secrets::new(port.clone())
     };
     let (commands, supervisor) = (
         stage.guarded(ActorName::Secrets),

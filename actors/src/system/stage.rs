@@ -7,6 +7,7 @@ use crate::guardian::{self, COMMANDS_MAX, Command, Curtain};
 use crate::link::{Link, Tell};
 use crate::metrics::Metrics;
 use crate::observer::Eyes;
+use crate::reload::InForce;
 use crate::shell::{Perform, Shell};
 use actix::{Actor, Context, Handler};
 use actix_rt::ArbiterHandle;
@@ -25,6 +26,8 @@ pub(super) struct Stage {
     pub(super) metrics: Metrics,
     pub(super) curtain: Curtain,
     pub(super) settings: Arc<Settings>,
+    /// What a reload has put in their place; a demo has none.
+    pub(super) in_force: Option<InForce>,
     pub(super) gate: Gate,
     pub(super) rulebook: Rulebook,
     pub(super) trade: ArbiterHandle,
@@ -41,11 +44,24 @@ impl Stage {
             metrics: plan.figures.metrics.clone(),
             curtain: Curtain::default(),
             settings: Arc::clone(&plan.settings),
+            in_force: plan.secrets.as_ref().map(|port| port.in_force.clone()),
             gate: plan.owner.gate(),
             rulebook: Rulebook::default(),
             trade,
             rest,
             guardians: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the settings at the moment of the call, for actors that may be made again after a reload.
+    pub(super) fn current<T: 'static>(
+        &self,
+        of: fn(&Settings) -> T,
+    ) -> impl Fn() -> T + Send + 'static {
+        let (settings, in_force) = (Arc::clone(&self.settings), self.in_force.clone());
+        move || match &in_force {
+            Some(in_force) => of(in_force.get().settings()),
+            None => of(&settings),
         }
     }
 

@@ -64,6 +64,18 @@ pub fn fresh_keys() -> (String, String) {
     (key.clone(), STANDARD.encode(Sha256::digest(key.as_bytes())))
 }
 
+fn member(user_id: i64, key: &str, secret: &str) -> Member {
+    let quote = Asset::parse("TRY").expect("a short name");
+    Member {
+        spec: AccountSpec {
+            user_id,
+            deposits: vec![(quote, Amount::from_whole(CASH_TRY))],
+        },
+        key: key.to_owned(),
+        secret: secret.to_owned().into(),
+    }
+}
+
 impl Simulator {
     /// Starts `btcbot simulator`, with the example account.
     pub fn process(seed: u64) -> Self {
@@ -105,16 +117,27 @@ impl Simulator {
 
     /// The same with given keys.
     pub fn with_keys(seed: u64, faults: &[&str], key: String, secret: String) -> Self {
+        let members = vec![member(USER_ID, &key, &secret)];
+        Self::of(seed, faults, members, (key, secret))
+    }
+
+    /// The same with keys of its own, and a second pair of an account that holds as much.
+    pub fn with_second_key(seed: u64, (second_key, second_secret): (&str, &str)) -> Self {
+        let (key, secret) = fresh_keys();
+        let members = vec![
+            member(USER_ID, &key, &secret),
+            member(USER_ID + 1, second_key, second_secret),
+        ];
+        Self::of(seed, &[], members, (key, secret))
+    }
+
+    fn of(
+        seed: u64,
+        faults: &[&str],
+        members: Vec<Member>,
+        (key, secret): (String, String),
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let quote = Asset::parse("TRY").expect("a short name");
-        let member = Member {
-            spec: AccountSpec {
-                user_id: USER_ID,
-                deposits: vec![(quote, Amount::from_whole(CASH_TRY))],
-            },
-            key: key.clone(),
-            secret: secret.clone().into(),
-        };
         let mut profile = Profile::faithful();
         for fault in faults {
             profile.set(fault).expect("a switch of the simulator");
@@ -122,7 +145,7 @@ impl Simulator {
         let options = VenueOptions {
             seed,
             profile,
-            members: vec![member],
+            members,
         };
         let log = RequestLog::file(&dir.path().join("requests")).expect("a new file");
         let hosted = Hosted::start(options, log).expect("a server");

@@ -76,6 +76,7 @@ impl Ground for Wire {
             stamps: self.stamps.clone(),
             gate,
             clock: self.base.clock.clone(),
+            pace: actors::driver::pace::Shared::default(),
             limits: LineLimits::default(),
         };
         LiveExits::on_loopback(&self.access.rest_url, parts, way)

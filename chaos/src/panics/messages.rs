@@ -6,6 +6,7 @@
 use super::samples::Samples;
 use engine::answer::{CancelReply, PrivateEvent, SubmitOutcome, UnknownCause};
 use engine::budget::{ConnectPace, Spending};
+use engine::feed::FeedLimits;
 use engine::intent::CancelReason;
 use engine::market::MarketEvent;
 use engine::mode::{Mode, ModeCode, Scope};
@@ -56,6 +57,7 @@ messages! { MarketFeed hears FeedIn:
     Disconnected => |_| Some(Self::Disconnected);
     Declined => |_| Some(Self::Declined(Declined::Busy(None)));
     Pace => |_| Some(Self::Pace(ConnectPace::Usual));
+    Limits => |_| Some(Self::Limits(FeedLimits::default()));
     Version => |_| Some(Self::Version);
     Ack => |_| Some(Self::Ack { ok: true, text: "join|trade:BTCTRY".to_owned() });
     Market => |of| Some(Self::Market(MarketEvent::Ticker(of.ticker())));
@@ -127,6 +129,7 @@ messages! { OrderRouter hears RouterIn:
 
 messages! { Reconciler hears ReconcileIn:
     Now => |_| Some(Self::Now);
+    Every => |_| Some(Self::Every(15_000));
     LookUp => |of| Some(Self::LookUp(vec![(of.symbol(), of.now)]));
     Explain => |_| Some(Self::Explain);
     Reply => |_| Some(Self::Reply(ReadReply::Failed(ReadRequest::Balances)));

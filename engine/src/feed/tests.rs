@@ -156,6 +156,20 @@ fn silence_ends_a_session_and_the_book_hears_it_first() {
 }
 
 #[test]
+fn other_limits_hold_for_the_session_that_is_up() {
+    let mut wire = Wire::up(Access::Public);
+    let limits = FeedLimits {
+        idle_ms_max: 3_000,
+        ..FeedLimits::default()
+    };
+    wire.say(3, FeedIn::Limits(limits)).say(4, ticker());
+    wire.pass(3_003);
+    assert_eq!(wire.times_of(&FeedEffect::Close), Vec::<i64>::new());
+    wire.pass(3_004);
+    assert_eq!(wire.times_of(&FeedEffect::Close), vec![3_004]);
+}
+
+#[test]
 fn a_resync_leaves_joins_and_tells_the_book() {
     let mut wire = Wire::up(Access::Public);
     wire.say(10, FeedIn::Resync(symbol()));
