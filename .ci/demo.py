@@ -1,23 +1,40 @@
 #!/usr/bin/env python3
-"""Runs the release binary's demo, calm and with faults, and judges its verdicts, field by field."""
+"""Runs the release binary's demo, calm and with faults, and judges its verdicts, field by field.
+
+Where a network of its own can be had it has nothing but loopback, and it may leave no file in any case.
+"""
 import json
+import os
+import pathlib
 import subprocess
 import sys
+import tempfile
 
 # The end with faults waits until every order's fate is known: up to 180 s.
 CALM = ["--for", "20s", "--seed", "7"]
 FAULTS = ["--for", "60s", "--seed", "7", "--faults"]
 
 
+BINARY = pathlib.Path(os.environ.get("BTCBOT", "target/release/btcbot")).resolve()
+ALONE = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+if subprocess.run([*ALONE, "true"], capture_output=True).returncode:
+    print("note: no network of its own is to be had here")
+    ALONE = []
+
+
 def judge(arguments):
-    run = subprocess.run(
-        ["target/release/btcbot", "demo", *arguments, "--json"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        run = subprocess.run(
+            [*ALONE, str(BINARY), "demo", *arguments, "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300,
+            cwd=folder, env=os.environ | {"TMPDIR": folder},
+        )
+        left = os.listdir(folder)
     lines = run.stdout.strip().splitlines()
     data = json.loads(lines[-1])["data"] if lines else {}
     print(json.dumps(data))
     checks = {
+        f"no file left {left or ''}": not left,
         "exit 0": run.returncode == 0,
         "frames": data.get("frames", 0) > 0,
         "orders_submitted": data.get("orders_submitted", 0) > 0,

@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import secrets
+import string
 import subprocess
 import sys
 import tempfile
@@ -72,8 +73,8 @@ def control():
         "API key of the exchange": f"BTCTURK_API_KEY={uuid.uuid4()}",
         "API secret of the exchange": f"echo {base64.b64encode(os.urandom(32)).decode()} > secret",
         "private key": "-----BEGIN " + "PRIVATE KEY-----",
-        "token of a forge": "token: ghp_" + "".join(secrets.choice("abcdefghijkABCDEFGH0123456789") for _ in range(36)),
-        "cloud key": "AKIA" + "".join(secrets.choice("ABCDEFGHIJKLMNOP234567") for _ in range(16)),
+        "token of a forge": "token: ghp_" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(36)),
+        "cloud key": "AKIA" + "".join(secrets.choice(string.ascii_uppercase) for _ in range(16)),
         "password in an address": "https://bot:" + secrets.token_hex(6) + "@example.org/",
     }
     with tempfile.TemporaryDirectory() as scratch:
