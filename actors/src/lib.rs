@@ -12,6 +12,8 @@ pub mod driver;
 pub mod exits;
 pub mod gate;
 pub mod guardian;
+#[cfg(debug_assertions)]
+mod hang;
 pub mod heartbeat;
 pub mod journal;
 pub mod key_age;

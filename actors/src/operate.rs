@@ -175,6 +175,11 @@ pub async fn operate(
     // stays up until the RiskGate lowers it.
     parts.open(on_record.is_safe);
     let mut running = parts.start(setup)?;
+    #[cfg(debug_assertions)]
+    if let Some(dir) = parts.latch.dir() {
+        let hang = crate::hang::when_asked(dir.to_owned());
+        running.trade.spawn(hang);
+    }
     parts.links.order_path_up().await;
     let guards = parts.guards(&running, &on_record)?;
     let watch = parts.watch(signals);

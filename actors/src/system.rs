@@ -170,6 +170,8 @@ pub struct Running {
     pub fatal: mpsc::Receiver<ActorName>,
     /// Hears once that the journal failed.
     pub journal_failed: mpsc::Receiver<String>,
+    /// The arbiter of the order path.
+    pub trade: ArbiterHandle,
     /// The arbiter of slow reads.
     pub rest: ArbiterHandle,
     pen: Pen,
@@ -239,6 +241,7 @@ where
         fatal,
         journal_failed,
         pen,
+        trade: trade.handle(),
         rest: rest.handle(),
         thread,
         guardians: stage.guardians,

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
-use support::exchange::Simulator;
+use support::exchange::{Logged, Simulator};
 use support::installation::{CONFIG, Installation, RESTING};
 use support::{Bot, Finished, SOON, START, STOP, http, now_ms, run, wait_for};
 
@@ -18,6 +18,8 @@ const COMMAND: Duration = Duration::from_secs(20);
 /// A submit that was on the wire at the trip may still arrive within this time, milliseconds.
 const ON_THE_WIRE_MS: i64 = 100;
 
+/// From the moment at which an arbiter stands still to the last cancel, milliseconds.
+const HUNG_MS_MAX: i64 = 5_000;
 /// A stop of the whole process, longer than a lost beat.
 const STOPPED: Duration = Duration::from_secs(30);
 /// Nothing leaves for this long behind a stop: the watchdog judges a second later, milliseconds.
@@ -249,6 +251,60 @@ fn a_trip_works_on_a_process_that_hangs_and_without_one() {
     );
     bot.signal(Signal::TERM);
     assert_eq!(bot.finish(STOP).code, Some(0));
+}
+
+#[test]
+fn a_hung_arbiter_of_the_whole_binary_ends_in_latch_and_cancel_within_five_seconds() {
+    let simulator = Simulator::with_own_account(67, &[]);
+    let place = Installation::armed(&simulator);
+    let bot = resting(&simulator, &place);
+    let asks = place.path().join("btcbot-data/hang.trade");
+    let hung_at = now_ms();
+    fs::write(&asks, "").expect("writable");
+    until_empty(&simulator);
+    let ended = bot.finish(STOP);
+    assert_eq!(ended.code, None, "it ended itself: {ended:?}");
+    assert!(ended.stderr.contains("has stood still for"), "{ended:?}");
+
+    let status = asked(&place, &["kill-switch", "status"]);
+    assert_eq!(status.code, Some(0), "{status:?}");
+    let kill = &status.data()["kill"];
+    assert_eq!(kill["cause"], "thread_stalled", "{status:?}");
+    // A trip's id is its moment. A watchdog that itself stood still judges a second later, and says so.
+    let was_suspended = ended.stderr.contains("process_suspended");
+    let within = |at_ms: i64| at_ms - hung_at <= HUNG_MS_MAX || was_suspended;
+    let id = id_of(&status.data());
+    let latched_at = i64::try_from(id).expect("a moment");
+    assert!(
+        within(latched_at),
+        "latched {} ms later",
+        latched_at - hung_at
+    );
+    let cancels = simulator.deletes();
+    let last = cancels.last().expect("the orders were cancelled").ts_ms;
+    assert!(
+        last >= latched_at && within(last),
+        "{} ms later",
+        last - hung_at
+    );
+    let late = |post: &&Logged| post.ts_ms > hung_at + ON_THE_WIRE_MS;
+    assert_eq!(
+        simulator.posts().iter().filter(late).count(),
+        0,
+        "a stalled arbiter sends nothing"
+    );
+
+    fs::remove_file(&asks).expect("it was written");
+    let posts = simulator.posts().len();
+    let mut bot = place.start();
+    let shown = killed(&mut bot, &place);
+    assert_eq!(
+        (id_of(&shown), &shown["kill"]["cause"]),
+        (id, &"thread_stalled".into())
+    );
+    bot.signal(Signal::TERM);
+    assert_eq!(bot.finish(STOP).code, Some(0));
+    assert_eq!(simulator.posts().len(), posts, "nothing was sent again");
 }
 
 #[test]
