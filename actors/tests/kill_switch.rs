@@ -257,7 +257,7 @@ fn a_trip_works_on_a_process_that_hangs_and_without_one() {
 fn a_hung_arbiter_of_the_whole_binary_ends_in_latch_and_cancel_within_five_seconds() {
     let simulator = Simulator::with_own_account(67, &[]);
     let place = Installation::armed(&simulator);
-    let bot = resting(&simulator, &place);
+    let bot = place.resting(&simulator);
     let asks = place.path().join("btcbot-data/hang.trade");
     let hung_at = now_ms();
     fs::write(&asks, "").expect("writable");

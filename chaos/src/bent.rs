@@ -78,7 +78,7 @@ impl World {
     /// A planted bug takes one look for all that the proof of absence asks for.
     fn look_once(&mut self, symbol: Symbol) {
         let at = self.look_back();
-        let rows = self.rows(at, Some(symbol));
+        let rows = self.rows(at, Some(symbol), |_| true);
         let local = self
             .life
             .as_ref()

@@ -229,7 +229,11 @@ const fn router_settings(tag: AccountTag) -> RouterSettings {
 
 /// The number of the start that comes next.
 pub(crate) fn epoch_next(records: &[Record]) -> u32 {
-    folded(records, None, None).epoch_next()
+    let is_boot = |record: &&Record| matches!(record, Record::Boot { .. });
+    match records.iter().rev().find(is_boot) {
+        Some(Record::Boot { epoch, .. }) => epoch + 1,
+        Some(_) | None => 1,
+    }
 }
 
 /// What a start reads of the journal.

@@ -7,8 +7,7 @@ use crate::planted::Plant;
 use crate::wire;
 use crate::world::{Happening, Reply, Request, World};
 use engine::answer::{
-    CancelReply, OrderRow, OwnTrade, Refusal, RowStatus, SubmitOutcome, TradeSource, Transfer,
-    UnknownCause,
+    CancelReply, OrderRow, OwnTrade, Refusal, SubmitOutcome, TradeSource, Transfer, UnknownCause,
 };
 use engine::desk::DeskIn;
 use engine::ids::{ClientId, OrderId, Symbol};
@@ -18,6 +17,7 @@ use engine::msg::{ReadReply, ReadRequest, ReconcileIn, RiskIn, RouterIn};
 use engine::time::Timestamp;
 use simulator::judge::{OrderRequest, Refused};
 use simulator::market::pair::PairIndex;
+use simulator::order::Version;
 
 /// Patience with a submit and with everything else, milliseconds (config/default.toml).
 const SUBMIT_MS_MAX: i64 = 8_000;
@@ -233,13 +233,10 @@ impl World {
         let at = self.look_back();
         match what {
             ReadRequest::OpenOrders => {
-                let mut rows = self.rows(at, None);
-                rows.retain(|row| matches!(row.status, RowStatus::Untouched | RowStatus::Partial));
-                ReadReply::OpenOrders(rows)
+                ReadReply::OpenOrders(self.rows(at, None, |shown| shown.state.is_open()))
             }
             ReadRequest::History(symbol, since) => {
-                let mut rows = self.rows(at, Some(symbol));
-                rows.retain(|row| row.at >= since);
+                let rows = self.rows(at, Some(symbol), |shown| shown.from >= since);
                 ReadReply::History(symbol, since, rows)
             }
             ReadRequest::Trades(since) => ReadReply::Trades(since, self.trades(at, since)),
@@ -251,14 +248,20 @@ impl World {
         }
     }
 
-    pub(crate) fn rows(&self, at: Timestamp, symbol: Option<Symbol>) -> Vec<OrderRow> {
+    pub(crate) fn rows(
+        &self,
+        at: Timestamp,
+        symbol: Option<Symbol>,
+        is_asked: impl Fn(&Version) -> bool,
+    ) -> Vec<OrderRow> {
         let pairs = self.exchange.pairs();
         self.exchange
             .orders()
             .filter(|order| order.account == self.account)
             .filter(|order| symbol.is_none_or(|symbol| pairs[order.pair.0].symbol == symbol))
             .filter_map(|order| {
-                let shown = order.at(at)?;
+                // Most orders of a long run ended long ago: what is not asked for is not made.
+                let shown = order.at(at).filter(&is_asked)?;
                 Some(wire::row(order, shown, pairs[order.pair.0].symbol))
             })
             .filter(|row| !self.is_untold(row.client_id))
@@ -384,15 +387,18 @@ impl World {
         } else {
             0
         };
+        let Some(life) = &self.life else { return };
+        self.after(TICK_MS, Happening::Tick(life.number));
+        self.shift_clock(self.plan.clock.drift_ms - frozen_ms);
+    }
+
+    /// Moves our clock against the exchange's; one that is moved back stands still until it is due again.
+    pub(crate) fn shift_clock(&mut self, moved_ms: i64) {
         let Some(life) = &mut self.life else { return };
-        let moved_ms = self.plan.clock.drift_ms - frozen_ms;
         let skew_ms = (life.skew_ms + moved_ms).clamp(-SKEW_MS_WILD, SKEW_MS_WILD);
-        let moved_ms = skew_ms - life.skew_ms;
+        life.body.move_clock(skew_ms - life.skew_ms);
         life.skew_ms = skew_ms;
-        let number = life.number;
-        life.body.move_clock(moved_ms);
         self.is_kill_due |= life.skew_ms.abs() >= SKEW_MS_DOUBT;
-        self.after(TICK_MS, Happening::Tick(number));
     }
 
     /// Returns the place of a pair of ours.

@@ -50,7 +50,7 @@ pub(crate) fn close(stage: &mut impl Stage) {
 }
 
 /// Brings everybody of the plan in; returns when faults end.
-fn open(world: &mut World) -> Timestamp {
+pub(crate) fn open(world: &mut World) -> Timestamp {
     world.after(0, Happening::Restart);
     world.after(RESOLVE_EVERY_MS, Happening::Resolver);
     if world.plan.rival {

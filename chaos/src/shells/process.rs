@@ -53,18 +53,28 @@ struct Process {
 }
 
 /// Runs a world to its verdict.
-pub(super) fn play(mut world: World) -> Outcome {
-    let wake = world.shell();
-    let mut play = Play {
-        world: Rc::new(RefCell::new(world)),
-        wake,
-        process: None,
-    };
+pub(super) fn play(world: World) -> Outcome {
+    let mut play = Play::new(world);
     story::play(&mut play);
-    play.world.borrow_mut().end_shells(Survivors::All);
-    drop(play.process);
-    let world = Rc::try_unwrap(play.world).map_err(|_| "a task outlived its runtime");
-    world.expect("nobody else holds it").into_inner().outcome()
+    play.end()
+}
+
+impl Play {
+    fn new(mut world: World) -> Self {
+        let wake = world.shell();
+        Self {
+            world: Rc::new(RefCell::new(world)),
+            wake,
+            process: None,
+        }
+    }
+
+    fn end(self) -> Outcome {
+        self.world.borrow_mut().end_shells(Survivors::All);
+        drop(self.process);
+        let world = Rc::try_unwrap(self.world).map_err(|_| "a task outlived its runtime");
+        world.expect("nobody else holds it").into_inner().outcome()
+    }
 }
 
 impl Stage for Play {
@@ -227,4 +237,67 @@ fn witness(outside: &Outside) -> Witness {
         let now = outside.time.now();
         world.borrow_mut().witness(now, outside.number, sight)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Plan;
+    use crate::trace::Trace;
+    use engine::mode::{Mode, ModeCode};
+
+    /// Longer than two measurements of the clock are apart, milliseconds.
+    const MEASURED_MS: i64 = 70_000;
+
+    impl Play {
+        /// Moves our clock, waits until it was measured, and expects a mode, for this reason or none, and the flag.
+        fn check(&mut self, moved_ms: i64, expected: Mode, flag: Option<Flag>) {
+            let until = self.world(|world| {
+                world.shift_clock(moved_ms);
+                world.now.plus_ms(MEASURED_MS)
+            });
+            self.pass_until(until);
+            self.world(|world| {
+                let life = world.life.as_ref().expect("a process");
+                let core = life.body.gate();
+                assert_eq!(core.board().global(), expected, "{moved_ms} ms");
+                let voices = core.board().voices();
+                let mut stricter = voices.filter(|voice| voice.mode > Mode::Normal);
+                let is_clock = stricter.all(|voice| voice.code == ModeCode::ClockSkew);
+                assert!(is_clock, "{moved_ms} ms: another reason");
+            });
+            let raised = self
+                .process
+                .as_ref()
+                .map(|process| process.rig.gate.raised());
+            assert_eq!(raised, Some(flag.into_iter().collect()), "{moved_ms} ms");
+        }
+    }
+
+    #[test]
+    fn clock_skew_events() {
+        let plan = Plan {
+            has_strategies: true,
+            rival: true,
+            ..Plan::calm(5)
+        };
+        let mut play = Play::new(World::new(plan, None, Trace::keeping(0)));
+        play.world(story::open);
+        play.check(0, Mode::Normal, None);
+        let orders = |play: &mut Play| play.world(|world| world.figures.orders);
+        for way in [1, -1] {
+            play.check(way * 1_500, Mode::ObserveOnly, Some(Flag::Observe));
+            let before = orders(&mut play);
+            play.check(0, Mode::ObserveOnly, Some(Flag::Observe));
+            assert_eq!(orders(&mut play), before, "nothing is sent meanwhile");
+            play.check(way * -1_500, Mode::Normal, None);
+            assert!(orders(&mut play) > before, "healed, it trades again");
+        }
+        play.check(3_500, Mode::KillSwitch, Some(Flag::Kill));
+        let before = orders(&mut play);
+        play.check(-3_500, Mode::KillSwitch, Some(Flag::Kill));
+        assert_eq!(orders(&mut play), before, "a kill does not heal");
+        assert!(play.world(|world| world.is_killed));
+        assert_eq!(play.end().violations, []);
+    }
 }
