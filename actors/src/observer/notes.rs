@@ -257,11 +257,12 @@ pub(super) fn mode(status: &mut Status, metrics: &Metrics, now: Timestamp, repor
         .map(|voice| voice.code.as_str())
         .collect();
     if status.mode != report.mode {
-        status.note(
-            now,
-            "mode",
-            format!("{} ({})", report.mode.as_str(), codes.join(", ")),
-        );
+        let asked = match codes.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", codes.join(", ")),
+        };
+        let text = format!("{}{asked}", report.mode.as_str());
+        status.note(now, "mode", text);
     }
     tracing::info!(
         event = "mode",

@@ -30,10 +30,10 @@ fn tile(document: &Value, row: &Value) -> Markup {
             strong { (age.map_or("never".to_owned(), span)) }
             @if is_stale { em { "STALE" } }
             span class="note" {
-                @if let (true, Some(ms)) = (row["what"] == "clock", document["clock_offset_ms"].as_i64()) { "off by " (ms) " ms, " }
-                @match row["why"].as_str() {
-                    Some(why) => { "untrusted: " (plain(why)) }
-                    None => { "due every " (row["period_ms"].as_i64().map_or(String::new(), span)) }
+                @match (row["why"].as_str(), document["clock_offset_ms"].as_i64()) {
+                    (Some(why), _) => { "untrusted: " (plain(why)) }
+                    (None, Some(ms)) if row["what"] == "clock" => { "off by " (ms) " ms" }
+                    (None, _) => { "due every " (row["period_ms"].as_i64().map_or(String::new(), span)) }
                 }
             }
         }

@@ -129,13 +129,9 @@ fn used_of(row: &Value) -> String {
         _ => grouped(text(value)),
     };
     let unit = if unit == "orders" { "" } else { unit };
-    format!(
-        "{} / {} {unit}",
-        shown(&row["used"]),
-        shown(&row["allowed"])
-    )
-    .trim_end()
-    .to_owned()
+    let (used, allowed) = (shown(&row["used"]), shown(&row["allowed"]));
+    let allowed = allowed.strip_suffix(".00").unwrap_or(&allowed);
+    format!("{used} / {allowed} {unit}").trim_end().to_owned()
 }
 
 fn bar(row: &Value) -> Markup {
