@@ -98,6 +98,18 @@ async function running(browser) {
   await shoot(dark.page, "dark");
   await dark.close();
 
+  // Eight streams are all there are: the ninth viewer's page loads whole pages, and moves too.
+  await sleep(2_000); // the next picture finds out that the tabs above have closed theirs
+  const streams = [];
+  for (let open = 0; open < 7; open += 1) streams.push(await fetch(`${url}events`));
+  const ninth = await tab(browser, url);
+  const shown = () => ninth.page.locator("#banner").getAttribute("data-taken");
+  const first = await shown();
+  check("eight streams are open", (await fetch(`${url}events`)).status === 503);
+  check("a page without a stream moves too", await waitFor("a newer page", 6_000, async () => (await shown()) !== first));
+  await ninth.close();
+  for (const stream of streams) await stream.body.cancel();
+
   demo.kill("SIGSTOP");
   check("a process that stands still is STALE", await waitFor("STALE", 6_000, async () => (await bodyClass(page)).includes("stale")));
   check("and says so", (await page.locator("#stream").textContent()).startsWith("STALE"));

@@ -18,7 +18,7 @@ use std::process::Command;
 use std::time::Duration;
 use support::exchange::Simulator;
 use support::installation::{CONFIG, Installation};
-use support::{Bot, Finished, SOON, START, STOP, run, wait_for};
+use support::{Bot, Finished, SOON, START, STOP, http, run, wait_for};
 
 /// Longest wait for an answer to a question that is never finished: 5 s, and some more.
 const SLOW: Duration = Duration::from_secs(15);
@@ -56,6 +56,23 @@ fn says(path: &Path, line: &[u8]) -> Value {
     serde_json::from_slice(&answer).expect("one line of JSON")
 }
 
+/// The page and `/status` name the person behind safe mode, and every thread of an armed process is watched.
+fn shows_who_asked_and_every_thread(bot: &mut Bot) {
+    let plane = bot.plane();
+    let page = bot.wait("the page of a process in safe mode", SOON, |_| {
+        let (_, page) = http::get(plane, "/").ok()?;
+        page.contains("<h1>SAFE MODE</h1>").then_some(page)
+    });
+    assert!(page.contains(": a drill</td>"), "{page}");
+    let status = bot.status(plane);
+    let rows = status["threads"].as_array().expect("a list").iter();
+    let watched: Vec<&str> = rows.filter_map(|row| row["thread"].as_str()).collect();
+    let expected = [
+        "main", "trade", "rest", "journal", "keeper", "killer", "control",
+    ];
+    assert_eq!(watched, expected, "{status}");
+}
+
 #[test]
 fn safe_mode_is_switched_by_command_and_every_wish_is_written_down() {
     let simulator = Simulator::with_own_account(21, &[]);
@@ -74,6 +91,7 @@ fn safe_mode_is_switched_by_command_and_every_wish_is_written_down() {
     assert_eq!(data["verdict"], "done", "{data}");
     assert_eq!(data["mode"], "OBSERVE_ONLY", "{data}");
     assert!(data["gate"].to_string().contains("safe"), "{data}");
+    shows_who_asked_and_every_thread(&mut bot);
     let early = asked(&place, &["safe-mode", "off", "--reason", "too soon"]);
     assert_eq!(early.code, Some(6), "{early:?}");
     assert!(early.stderr.contains("just_switched_on"), "{early:?}");
