@@ -6,15 +6,16 @@ that load the whole page every second. Prints the median over the rounds of each
 judges nothing: on a busy machine the ratio is noise. Usage: page_clients.py [rounds of each kind] [seconds a round]
 """
 import asyncio
+import os
 import re
 import statistics
 import subprocess
 import sys
 import urllib.request
 
-BINARY = "target/release/btcbot"
+BINARY = os.environ.get("BTCBOT", "target/release/btcbot")
 STREAMS, LOADERS = 8, 42
-HISTOGRAMS = ["btcbot_feed_to_book_seconds", "btcbot_decision_duration_seconds", "order_submit_latency_ms"]
+HISTOGRAMS = ["btcbot_feed_to_book_seconds", "order_submit_latency_ms"]
 
 
 def scrape(address):
@@ -35,7 +36,8 @@ async def loader(address, seen):
     while True:
         reader, writer = await ask(address, "/")
         seen["pages"] += 1
-        seen["bytes"] += len(await reader.read(-1))
+        size = len(await reader.read(-1))
+        seen["bytes"] += size
         writer.close()
         await asyncio.sleep(1)
 
@@ -63,7 +65,8 @@ async def measured(address, seconds, has_clients, seen):
     after = await asyncio.to_thread(scrape, address)
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    seen["ended"] += sum(not isinstance(one, asyncio.CancelledError) for one in ended)
     rises = {name: (after[name][0] - before[name][0], after[name][1] - before[name][1]) for name in after}
     return {name: total / count for name, (total, count) in rises.items() if count > 0}
 
@@ -75,7 +78,7 @@ async def main(rounds, seconds):
             if found := re.search(r"status http://(\S+)/status", line):
                 break
         asyncio.get_running_loop().run_in_executor(None, demo.stdout.read)
-        address, seen = found[1], {"pages": 0, "events": 0, "bytes": 0}
+        address, seen = found[1], {"pages": 0, "events": 0, "bytes": 0, "ended": 0}
         await asyncio.sleep(5)
         results = {False: [], True: []}
         for turn in range(2 * rounds):
