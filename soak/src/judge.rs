@@ -152,8 +152,9 @@ fn growth(facts: &Facts) -> Vec<Gate> {
     let flat = |name, level: &Level, spread_max: f64| {
         let Level { low, high, per_h } = *level;
         let is_steady = high - low <= spread_max;
-        let has_trend = per_h.is_some_and(|slope| {
-            slope.samples >= TREND_SAMPLES_MIN && (slope.low > 0.0 || slope.high < 0.0)
+        let is_growing = per_h.is_some_and(|slope| {
+            // A connection that is let go is no leak.
+            slope.samples >= TREND_SAMPLES_MIN && slope.low > 0.0
         });
         let trend = per_h.map_or(String::new(), |slope| {
             format!(
@@ -164,8 +165,8 @@ fn growth(facts: &Facts) -> Vec<Gate> {
         gate(
             name,
             format!("{low} to {high}{trend}"),
-            format!("within {spread_max}; in a long run, no trend"),
-            is_steady && !has_trend,
+            format!("within {spread_max}; in a long run, no growth"),
+            is_steady && !is_growing,
         )
     };
     vec![
@@ -298,6 +299,7 @@ mod tests {
             |facts| facts.threads.per_h = slope(3.0, 1.0, 480),
             &[("threads", Fail)],
         );
+        check(|facts| facts.fds.per_h = slope(-3.0, 1.0, 480), &[]);
         check(
             |facts| facts.is_ledger_equal = false,
             &[("ledger and exchange", Fail)],

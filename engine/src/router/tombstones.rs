@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// beyond it the oldest is forgotten, and what is reported of it counts as a lost journal: the kill switch.
 const RUNS_MAX: usize = 10_000;
 
-/// Orders of one run that are remembered as never having existed; beyond it the oldest are judged by the numbers of
+/// Stretches of one run that are remembered as never having existed; beyond it the oldest are judged by the numbers of
 /// their run.
 const NEVER_MAX: usize = 1_000;
 
@@ -23,19 +23,30 @@ struct Run {
     last: u64,
     /// Lowest and highest number the exchange gave to one of them; `None` if none of them ever existed.
     numbers: Option<(OrderId, OrderId)>,
-    /// Sequence numbers of those that never existed: proven, refused or not sent. Any number of theirs is a ghost.
+    /// First and last sequence number of each stretch of orders that never existed: proven, refused or not sent. Any
+    /// number of theirs is a ghost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    never: Vec<u64>,
+    never: Vec<(u64, u64)>,
 }
 
 impl Run {
     fn absorb(&mut self, later: Self) {
         self.last = later.last;
-        self.never.extend(later.never);
+        for (first, last) in later.never {
+            match self.never.last_mut() {
+                Some((_, end)) if *end + 1 == first => *end = last,
+                Some(_) | None => self.never.push((first, last)),
+            }
+        }
         let surplus = self.never.len().saturating_sub(NEVER_MAX);
         self.never.drain(..surplus);
         let both = self.numbers.into_iter().chain(later.numbers);
         self.numbers = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    }
+
+    fn never_had(&self, seq: u64) -> bool {
+        let at = self.never.partition_point(|(_, last)| *last < seq);
+        self.never.get(at).is_some_and(|(first, _)| *first <= seq)
     }
 
     fn is_followed_by(&self, id: ClientId) -> bool {
@@ -61,7 +72,7 @@ impl Tombstones {
             first: id,
             last: id.seq(),
             numbers: number.map(|number| (number, number)),
-            never: Vec::from_iter(number.is_none().then_some(id.seq())),
+            never: Vec::from_iter(number.is_none().then_some((id.seq(), id.seq()))),
         };
         let next = self.runs.range(id..).next().map(|(first, _)| *first);
         let next = next.filter(|first| run.is_followed_by(*first));
@@ -93,7 +104,7 @@ impl Tombstones {
     /// Returns whether the exchange's number can be that of the folded order: the exchange counts upwards, so an
     /// order that was placed later under the same client id has a number above every number of the run.
     pub(crate) fn fits(&self, id: ClientId, number: OrderId) -> bool {
-        let run = (self.run_of(id)).filter(|run| run.never.binary_search(&id.seq()).is_err());
+        let run = self.run_of(id).filter(|run| !run.never_had(id.seq()));
         let numbers = run.and_then(|run| run.numbers);
         numbers.is_some_and(|(low, high)| low <= number && number <= high)
     }
@@ -172,11 +183,17 @@ mod tests {
         assert_eq!(tombstones.runs.len(), 1);
         assert!(!tombstones.fits(id(1, 3), OrderId(30)));
         assert!(tombstones.fits(id(1, 4), OrderId(30)), "within the run");
-        for seq in 5..=NEVER_MAX as u64 + 5 {
+        for seq in 5..=7 {
             tombstones.add(id(1, seq), None);
         }
-        let run = tombstones.runs.values().next().expect("one run");
-        assert_eq!((run.never.len(), run.never[0]), (NEVER_MAX, 6));
+        let run = |tombstones: &Tombstones| tombstones.runs.values().next().expect("one").clone();
+        assert_eq!(run(&tombstones).never, [(3, 3), (5, 7)]);
+        for pair in 4..=NEVER_MAX as u64 + 3 {
+            tombstones.add(id(1, pair * 2), Some(OrderId(20)));
+            tombstones.add(id(1, pair * 2 + 1), None);
+        }
+        let never = run(&tombstones).never;
+        assert_eq!((never.len(), never[0]), (NEVER_MAX, (9, 9)));
     }
 
     #[test]
