@@ -152,8 +152,9 @@ fn number(value: f64) -> String {
 }
 
 fn seconds(at: f64) -> String {
-    if at >= 300.0 {
-        format!("{:.0} min", at / 60.0)
+    if at >= 120.0 {
+        let minutes = format!("{:.1}", at / 60.0);
+        format!("{} min", minutes.trim_end_matches(".0"))
     } else {
         format!("{at:.0} s")
     }
@@ -162,6 +163,14 @@ fn seconds(at: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_never_rounded_to_another_minute() {
+        let check = |at: f64, expected: &str| assert_eq!(seconds(at), expected);
+        check(90.0, "90 s");
+        check(300.0, "5 min");
+        check(450.0, "7.5 min");
+    }
 
     #[test]
     fn a_chart_keeps_its_lines_inside_and_draws_nothing_without_values() {

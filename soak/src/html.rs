@@ -15,7 +15,7 @@ h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:28px 0 8px}p{margin:4p
 .verdict{border-left:6px solid;padding:10px 16px;background:var(--card);margin:14px 0}.verdict b{font-size:19px}
 .pass{color:var(--ok)}.fail{color:var(--bad)}.not_judged{color:var(--open)}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:6px 10px;border-bottom:1px solid var(--line);vertical-align:top}
-th{color:var(--dim);font-weight:600}td.n{font-variant-numeric:tabular-nums}
+th{color:var(--dim);font-weight:600}td:first-child{white-space:nowrap}td.n{font-variant-numeric:tabular-nums}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:14px}
 figure{margin:0;background:var(--card);padding:10px 12px;border-radius:6px}figcaption{font-weight:600;font-size:14px}
 figcaption i{font-style:normal;font-weight:400;margin-left:10px}svg{width:100%;height:auto;display:block}
