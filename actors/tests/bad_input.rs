@@ -108,6 +108,11 @@ fn wrong_command_lines_are_usage() {
     );
     check(&[], &["demo", "run"]);
     check(&["run", "--frob"], &["'--frob'", "--help"]);
+    check(
+        &["preflight", "--profile", "paper"],
+        &["'paper'", "--profile"],
+    );
+    check(&["support-bundle"], &["--out"]);
     check(&["run", "--for", "1d"], &["1d", "ms, s, m or h"]);
     check(
         &["run", "--set", "market.symbls=BTCTRY"],
@@ -212,6 +217,38 @@ fn an_unusable_journal_is_a_store_failure_and_is_left_as_it_is() {
         simulator.requests().is_empty(),
         "nothing was asked of the exchange"
     );
+}
+
+#[test]
+fn a_stage_for_simulated_fills_and_a_flight_that_is_not_ready_say_no() {
+    let simulator = Simulator::with_own_account(5, &[]);
+    let place = Installation::armed(&simulator);
+    let with_config = |args: &[&str]| {
+        run(
+            place.command(&[args, &["--config", "bot.toml"]].concat()),
+            START,
+        )
+    };
+    let stage = with_config(&["stage7-run"]);
+    refused("stage7", &stage, 6, &["--dry-run", "DRY_RUN=true"]);
+    assert!(simulator.posts().is_empty());
+    let flight = with_config(&["preflight", "--json"]);
+    let failed: Vec<String> = flight.data()["checks"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|check| check["ok"] == false)
+        .map(|check| check["check"].to_string())
+        .collect();
+    // Live trading at a test exchange is the one thing to object to here.
+    assert_eq!(failed, ["\"config_valid\""], "{flight:?}");
+    assert_eq!(flight.code, Some(3), "{flight:?}");
+    let simulated = with_config(&["preflight", "--profile", "dry-run"]);
+    assert_eq!(simulated.code, Some(0), "{simulated:?}");
+    place.configure("SAFE_MODE=true\n");
+    let held = with_config(&["preflight"]);
+    assert_eq!(held.code, Some(3), "{held:?}");
+    assert!(held.stdout.contains("FAIL  armed safe_mode"), "{held:?}");
 }
 
 #[test]

@@ -204,6 +204,26 @@ fn watch_a_run(place: &Installation, simulator: &Simulator, said: &mut Said) {
         let (_, body) = http::get(plane, path).expect("the plane answers");
         said.add(path, body);
     }
+    // The port is the process's own choice here, so that its metrics are not in the bundle; they were added above.
+    let args = [
+        "support-bundle",
+        "--out",
+        "bundle.json",
+        "--config",
+        "bot.toml",
+    ];
+    said.command(place, &args);
+    let bundle = bytes_of(&place.path().join("bundle.json"));
+    let text = String::from_utf8_lossy(&bundle).into_owned();
+    for part in [
+        "\"verdict\": \"done\"",
+        "config_unchanged",
+        "risk.max_open_orders",
+        "private_read",
+    ] {
+        assert!(text.contains(part), "{part} is not in the bundle");
+    }
+    said.add("bundle", bundle);
     bot.signal(Signal::TERM);
     let ended = bot.finish(STOP);
     assert_eq!(ended.code, Some(0), "{ended:?}");

@@ -203,6 +203,51 @@ pub(crate) fn troubles(source: &ConfigSource, forced: Forced) -> Result<Troubles
     })
 }
 
+/// One row as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// `category/name`.
+    pub(crate) name: String,
+    /// ok, skip, warn or fail.
+    pub(crate) status: &'static str,
+    /// What was found.
+    pub(crate) detail: String,
+}
+
+/// Examines everything for a command that judges rows by their names.
+///
+/// # Errors
+/// As [`doctor`].
+pub(crate) fn found(source: &ConfigSource, forced: Forced) -> Result<Vec<Found>, Failed> {
+    let facts = Facts::of(resolve::sources(source, forced)?);
+    let rows = examine(&facts, Some(&probe()?));
+    let found = |(check, finding): Row<'_>| Found {
+        name: format!("{}/{}", check.category, check.name),
+        status: finding.status.as_str(),
+        detail: finding.detail,
+    };
+    Ok(rows.into_iter().map(found).collect())
+}
+
+/// Returns what `doctor --json` shows as its data.
+///
+/// # Errors
+/// As [`doctor`].
+pub(crate) fn data(source: &ConfigSource) -> Result<Value, Failed> {
+    let facts = Facts::gather(source)?;
+    let rows = examine(&facts, Some(&probe()?));
+    Ok(report(&rows, verdict(&rows, false)).data)
+}
+
+/// Whether a row of this name, `category/name`, is there.
+#[cfg(test)]
+pub(crate) fn has_row(name: &str) -> bool {
+    let mut names = CHECKS
+        .iter()
+        .map(|check| format!("{}/{}", check.category, check.name));
+    names.any(|known| known == name)
+}
+
 fn probe() -> Result<Probe, Failed> {
     Probe::new(QUESTION_LIMIT).map_err(|error| Failed::new(Exit::Failure, error.to_string()))
 }

@@ -81,6 +81,12 @@ pub const PAGES: &[Page] = &[
         ("btcbot run --config bot.toml --for 10m", "ten minutes with this file"),
         ("btcbot run --once --dry-run --json", "one cycle with simulated fills, for cron"),
     ] },
+    Page { path: "stage4-run", exits: RUNS, examples: &[
+        ("btcbot stage4-run --once --dry-run", "one cycle of the stage, simulated"),
+    ] },
+    Page { path: "stage7-run", exits: RUNS, examples: &[
+        ("btcbot stage7-run --dry-run --for 1h", "an hour on the simulated venue"),
+    ] },
     Page { path: "canary once", exits: FLIES, examples: &[
         ("btcbot canary once --symbol BTCTRY", "armed: one real order of 150 TRY far below the market, cancelled after 30 s"),
         ("btcbot canary once --symbol BTCTRY --dry-run --allow-warn --json", "simulated, for a script"),
@@ -159,6 +165,13 @@ pub const PAGES: &[Page] = &[
     Page { path: "doctor", exits: &[Exit::Ok, Exit::Failure, Exit::Usage], examples: &[
         ("btcbot doctor", "everything; 0 pass, 1 warnings, 2 failures"),
         ("btcbot doctor --pre --strict", "before the first start: no network, warnings count"),
+    ] },
+    Page { path: "preflight", exits: &[Exit::Ok, Exit::CheckFailed], examples: &[
+        ("btcbot preflight --profile live", "before real orders; a warning does not pass"),
+        ("btcbot preflight --profile dry-run --json", "before simulated fills"),
+    ] },
+    Page { path: "support-bundle", exits: PRINTS, examples: &[
+        ("btcbot support-bundle --out bundle.json", "beside a running process, or without one"),
     ] },
     Page { path: "init", exits: &[Exit::Ok, Exit::Failure, Exit::Store, Exit::Permission], examples: &[
         ("btcbot init --live live", "files on the safe side, and the live journal"),

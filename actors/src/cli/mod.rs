@@ -22,6 +22,7 @@ pub mod man;
 pub mod manual;
 pub mod metrics_list;
 pub mod orders;
+pub mod preflight;
 pub mod probe;
 pub mod reload;
 pub mod replay;
@@ -32,8 +33,10 @@ pub mod running;
 pub mod safe_mode;
 pub mod schema;
 pub mod simulator_cmd;
+pub mod stage;
 pub mod state;
 pub mod status_cmd;
+pub mod support_bundle;
 pub mod version;
 pub mod why;
 
@@ -64,6 +67,12 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run the engine as configured
     Run(RunArgs),
+    /// The engine as configured, as a stage of a rollout: the strategies of STRATEGIES, the venue of the configuration
+    #[command(name = "stage4-run")]
+    Stage4Run(RunArgs),
+    /// The engine on the simulated venue only: the strategies of STRATEGIES; exit 6 without a dry run
+    #[command(name = "stage7-run")]
+    Stage7Run(RunArgs),
     /// Place one tiny order far from the market and follow it to its proven end: a proof of the whole path
     Canary(canary::CanaryArgs),
     /// Show the running process: mode, orders, market data, money
@@ -86,6 +95,10 @@ pub enum Command {
     Health(HealthArgs),
     /// Check everything that can be checked; changes nothing (exit 0 pass, 1 warnings, 2 failures)
     Doctor(DoctorArgs),
+    /// Named checks that must all hold before a start (exit 0 or 3)
+    Preflight(preflight::PreflightArgs),
+    /// Write one file with what somebody else needs to help: status, configuration, doctor, log, metrics; no secret
+    SupportBundle(support_bundle::BundleArgs),
     /// Create a configuration template, a secrets folder and the state: what is missing is made, what exists is kept
     /// as it is and named; exit 1 if nothing was missing
     Init(InitArgs),
@@ -362,6 +375,8 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
     match cli.command {
         Command::Demo(args) => demo::demo(&args, signals),
         Command::Run(args) => run::run(&args, signals),
+        Command::Stage4Run(args) => stage::stage4(&args, signals),
+        Command::Stage7Run(args) => stage::stage7(&args, signals),
         Command::Canary(args) => canary::canary(&args, signals),
         Command::Status(args) => status_cmd::status(&args, signals),
         Command::SafeMode(args) => safe_mode::safe_mode(&args),
@@ -372,6 +387,8 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
         Command::Orders(args) => orders::orders(&args, signals),
         Command::Health(args) => health::health(&args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Preflight(args) => preflight::preflight(&args),
+        Command::SupportBundle(args) => support_bundle::bundle(&args),
         Command::Init(args) => init::init(&args),
         Command::Reload(args) => reload::reload(&args),
         Command::Logs(args) => logs::logs(&args),
@@ -401,7 +418,7 @@ mod tests {
         let beside = |line: &str| commands_beside(line.split(' ').map(OsString::from));
         assert!(
             beside("btcbot frob").starts_with(
-                "demo, run, canary, status, safe-mode, kill-switch, freeze, degrade, "
+                "demo, run, stage4-run, stage7-run, canary, status, safe-mode, kill-switch, freeze, degrade, "
             )
         );
         assert_eq!(

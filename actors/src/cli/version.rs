@@ -16,29 +16,36 @@ pub const BUILD: Build = Build {
     rustc: env!("CARGO_PKG_RUST_VERSION"),
 };
 
-/// Prints the version.
-///
-/// # Errors
-/// Standard output failed.
-pub fn version(args: &VersionArgs) -> Outcome {
-    let version = env!("CARGO_PKG_VERSION");
+/// Returns which build this is.
+pub fn facts() -> serde_json::Value {
     let target = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
     let profile = if cfg!(debug_assertions) {
         "debug"
     } else {
         "release"
     };
-    let data =
-        json!({"version": version, "git_sha": BUILD.git_sha, "target": target, "profile": profile});
+    json!({"version": BUILD.version, "git_sha": BUILD.git_sha, "target": target, "profile": profile})
+}
+
+/// Prints the version.
+///
+/// # Errors
+/// Standard output failed.
+pub fn version(args: &VersionArgs) -> Outcome {
     let report = Report {
         command: "version",
         ok: true,
-        data,
+        data: facts(),
         warnings: Vec::new(),
     };
-    report.print(
-        args.json,
-        &format!("btcbot {version} ({target}, {profile})\n"),
-    )?;
+    let data = &report.data;
+    let word = |name: &str| data[name].as_str().unwrap_or_default();
+    let text = format!(
+        "btcbot {} ({}, {})\n",
+        word("version"),
+        word("target"),
+        word("profile")
+    );
+    report.print(args.json, &text)?;
     Ok(Exit::Ok)
 }
