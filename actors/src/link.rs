@@ -6,6 +6,7 @@
 use actix::dev::SendError;
 use actix::{Message, Recipient};
 use engine::time::Timestamp;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 /// Wraps a core's input as an actor message, with when the frame behind it was read off its socket; `None` where no
@@ -32,12 +33,14 @@ pub enum Sent {
 /// A stable address of one actor.
 pub struct Link<T: Send + 'static> {
     cell: Arc<RwLock<Option<Recipient<Tell<T>>>>>,
+    full: Arc<AtomicU64>,
 }
 
 impl<T: Send + 'static> Clone for Link<T> {
     fn clone(&self) -> Self {
         Self {
             cell: Arc::clone(&self.cell),
+            full: Arc::clone(&self.full),
         }
     }
 }
@@ -46,6 +49,7 @@ impl<T: Send + 'static> Default for Link<T> {
     fn default() -> Self {
         Self {
             cell: Arc::new(RwLock::new(None)),
+            full: Arc::default(),
         }
     }
 }
@@ -67,7 +71,7 @@ impl<T: Send + 'static> Link<T> {
             .map(|recipient| recipient.try_send(Tell(message, read_at)))
         {
             Some(Ok(())) => Sent::Delivered,
-            Some(Err(SendError::Full(_))) => Sent::Full,
+            Some(Err(SendError::Full(_))) => self.is_full(),
             Some(Err(SendError::Closed(_))) | None => Sent::Down,
         }
     }
@@ -86,9 +90,19 @@ impl<T: Send + 'static> Link<T> {
         };
         match recipient.try_send(message) {
             Ok(()) => Ok(()),
-            Err(SendError::Full(back)) => Err((Sent::Full, back)),
+            Err(SendError::Full(back)) => Err((self.is_full(), back)),
             Err(SendError::Closed(back)) => Err((Sent::Down, back)),
         }
+    }
+
+    fn is_full(&self) -> Sent {
+        self.full.fetch_add(1, Ordering::Relaxed);
+        Sent::Full
+    }
+
+    /// Returns how many messages a full mailbox has not taken so far.
+    pub fn fulls(&self) -> u64 {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// Returns whether an instance lives behind the link.

@@ -12,12 +12,15 @@ use engine::risk::DenyCode;
 use engine::supervisor::ActorName;
 use engine::time::Timestamp;
 use engine::{ids::Symbol, mode::Mode};
-use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
+use metrics::{Counter, Gauge, Histogram, Key, Label, Recorder};
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use values::{
+    BLOCKS, DENY_CODES, METADATA, SOURCES, build_labels, of, of_actor, of_code, of_symbol,
+};
 
 /// Buckets of latencies in milliseconds.
 const BUCKETS_MS: [f64; 12] = [
@@ -140,6 +143,19 @@ const CANCEL_OUTCOMES: &[&str] = &[
 const RELOADS: &[&str] = &["applied", "unchanged", "refused"];
 const RECONCILE_OUTCOMES: &[&str] = &["clean", "failed"];
 
+const THREADS: &[&str] = &[
+    "main", "trade", "rest", "journal", "keeper", "killer", "control",
+];
+const LIMITS: &[&str] = &[
+    "day_loss",
+    "drawdown",
+    "position",
+    "gross_exposure",
+    "open_orders",
+    "orders_per_minute",
+    "notional_per_minute",
+];
+
 catalogue! {
     WS_RECONNECT_RATE "ws_reconnect_rate" Gauge Labels::None, "WebSocket connects beyond the first, per minute over 15 minutes";
     REST_429_RATE "rest_429_rate" Gauge Labels::None, "HTTP 429 answers, per minute over 15 minutes, every attempt counted";
@@ -157,33 +173,45 @@ catalogue! {
     START "btcbot_start_timestamp_seconds" Gauge Labels::None, "When the process started";
     MODE "btcbot_mode" Gauge Labels::Of("mode", MODES), "1 for the mode in force, 0 for the others";
     MODE_CHANGES "btcbot_mode_changes_total" Counter Labels::Of("to", MODES), "Changes of the mode";
+    MODE_CONTRIBUTION "btcbot_mode_contribution" Gauge Labels::Of("source", &SOURCES), "Strictest mode that the source asks for: 0 normal, 1 reduce risk only, 2 observe only, 3 kill switch";
     SAFE_MODE "btcbot_safe_mode" Gauge Labels::None, "1 while an operator holds safe mode";
     KILL_LATCHED "btcbot_kill_latched" Gauge Labels::None, "1 while the kill switch is latched";
     ARMED "btcbot_armed" Gauge Labels::None, "1 if this process may place real orders";
+    LIVE_CONFIGURED "btcbot_live_trading_configured" Gauge Labels::None, "1 if the configuration asks for live trading";
+    ARMING_BLOCKED "btcbot_arming_blocked" Gauge Labels::Of("reason", &BLOCKS), "1 for each reason for which this process may place no real order";
+    SECRET_AGE "btcbot_secret_age_seconds" Gauge Labels::None, "Age of the API key; NaN while it is not known";
+    SECRET_AGE_LIMIT "btcbot_secret_age_limit_seconds" Gauge Labels::None, "Age from which the API key blocks live risk";
     SIGNALS_TOTAL "btcbot_signals_total" Counter Labels::Of("signal", SIGNALS), "Signals received";
     RELOAD_OK "btcbot_config_last_reload_successful" Gauge Labels::None, "1 unless the last reload was refused";
     RELOAD_AT "btcbot_config_last_reload_timestamp_seconds" Gauge Labels::None, "When the configuration was last read and found good";
     RELOADS_TOTAL "btcbot_config_reloads_total" Counter Labels::Of("outcome", RELOADS), "Reloads by their outcome";
     ACTOR_UP "btcbot_actor_up" Gauge Labels::Actor, "1 while the actor runs";
     ACTOR_RESTARTS "btcbot_actor_restarts_total" Counter Labels::Actor, "Restarts of the actor";
+    THREAD_BEAT "btcbot_thread_beat_timestamp_seconds" Gauge Labels::Of("thread", THREADS), "Last sign of life of the thread; of one that is not watched, the last look";
+    MAILBOX_FULL "btcbot_mailbox_full_total" Counter Labels::Actor, "Messages that the actor's full mailbox did not take";
     PANICS "btcbot_panics_total" Counter Labels::None, "Panics of any thread";
     WS_UP "btcbot_ws_up" Gauge Labels::None, "1 while the stream is connected";
     WS_CONNECTS "btcbot_ws_connects_total" Counter Labels::None, "Connection attempts of the stream";
     WS_FRAMES "btcbot_ws_frames_total" Counter Labels::Of("type", FRAMES), "Frames received";
     FEED_TO_BOOK "btcbot_feed_to_book_seconds" HistogramSeconds Labels::None, "From a book frame read off the socket to its book applied";
     BOOK_TRUSTED "btcbot_book_trusted" Gauge Labels::Symbol, "1 while the pair's book is trusted";
+    MARKET_DATA "btcbot_market_data_timestamp_seconds" Gauge Labels::Symbol, "When the pair's trusted book was last confirmed; the start, before the first one";
     DECISIONS "btcbot_decisions_total" Counter Labels::Of("stage", STAGES), "Decisions that reached the stage; evaluated counts words of strategies, told when they change and once a cycle";
+    DECISION_DURATION "btcbot_decision_duration_seconds" HistogramSeconds Labels::None, "From the strategy's receipt of a book to the hand-over of its intent";
     DENIALS "btcbot_denials_total" Counter Labels::DenyCode, "Intents denied by the risk gate";
     ORDERS "btcbot_orders_total" Counter Labels::Of("state", ORDER_STATES), "Orders that reached the state";
     FILLS "btcbot_fills_total" Counter Labels::None, "Trades booked";
     CANCELS "btcbot_cancels_total" Counter Labels::Of("outcome", CANCEL_OUTCOMES), "Cancel requests by their answer";
     OPEN_ORDERS "btcbot_open_orders" Gauge Labels::None, "Own orders that have not ended";
     UNKNOWN_ORDERS "btcbot_unknown_orders" Gauge Labels::None, "Orders whose fate is not known";
+    UNKNOWN_OLDEST "btcbot_orders_unknown_oldest_seconds" Gauge Labels::None, "For how long the oldest order of unknown fate has been that; 0 without one";
     REST_REQUESTS "btcbot_rest_requests_total" Counter Labels::Of("outcome", REST_OUTCOMES), "REST attempts by their outcome";
     REST_RETRIES "btcbot_rest_retries_total" Counter Labels::None, "Repeated reads";
     EQUITY "btcbot_equity_try" Gauge Labels::None, "Cash and positions at their marks";
     DAY_PNL "btcbot_day_pnl_try" Gauge Labels::None, "Equity less equity at the day's start";
     EXPOSURE "btcbot_exposure_try" Gauge Labels::None, "Worst-case exposure of all pairs";
+    DRAWDOWN "btcbot_drawdown_ratio" Gauge Labels::None, "Equity below its highest, transfers aside; 1 is all of it";
+    LIMIT_USED "btcbot_limit_used_ratio" Gauge Labels::Of("limit", LIMITS), "Used share of the limit; 1 is all of it, and what cannot be valued";
     RECONCILE_PASSES "btcbot_reconcile_passes_total" Counter Labels::Of("outcome", RECONCILE_OUTCOMES), "Passes over the whole account";
     RECONCILE_DURATION "btcbot_reconcile_duration_seconds" HistogramSeconds Labels::None, "Duration of a pass";
     CLOCK_OFFSET "btcbot_clock_offset_seconds" Gauge Labels::None, "Exchange time less our time";
@@ -192,6 +220,8 @@ catalogue! {
     JOURNAL_ERRORS "btcbot_journal_errors_total" Counter Labels::None, "Failed commits; the first is the last";
     JOURNAL_DURATION "btcbot_journal_commit_duration_seconds" HistogramSeconds Labels::None, "Duration of a durable commit";
     JOURNAL_DEPTH "btcbot_journal_queue_depth" Gauge Labels::None, "Records that wait for the disk";
+    DISK_FREE "btcbot_state_disk_free_bytes" Gauge Labels::None, "Free space where the state is kept; NaN without a state directory";
+    STATE_FILE "btcbot_state_file_bytes" Gauge Labels::None, "Size of the journal's file; 0 without one";
     HTTP_REQUESTS "btcbot_http_requests_total" Counter Labels::Of("route", ROUTES), "Requests to the read-only plane";
     LOG_DROPPED "btcbot_log_lines_dropped_total" Counter Labels::None, "Log lines dropped because their reader is too slow";
     PROCESS_RSS "btcbot_process_resident_memory_bytes" Gauge Labels::None, "Resident memory";
@@ -334,6 +364,8 @@ struct Rates {
     too_many: Rate,
     retries: Rate,
     stale: Rate,
+    /// When the API key was made, if that is known.
+    rotated_at: Option<Timestamp>,
     reconciled_at: Option<Timestamp>,
     /// Until when each group of requests is held; behind that it is half open until a success.
     breakers: BTreeMap<(Breaker, &'static str), Timestamp>,
@@ -373,6 +405,7 @@ impl Metrics {
         this.gauge(BUILD_INFO, build_labels(build)).set(1.0);
         this.gauge(START, vec![]).set(seconds(started.0));
         this.config_read(started);
+        this.standing(symbols, started);
         this
     }
 
@@ -467,6 +500,8 @@ impl Metrics {
             let labels = of(BREAKER_STATE, breaker.as_str());
             self.gauge(BREAKER_STATE, labels).set(state.figure());
         }
+        let age = rates.rotated_at.map(|at| float(now.ms_since(at)) / 1e3);
+        self.set(SECRET_AGE, age.unwrap_or(f64::NAN));
         let lag_ms = now.ms_since(rates.reconciled_at.unwrap_or(self.started));
         self.set(RECONCILE_LAG, float(lag_ms.max(0)));
         if let Some(usage) = process::usage() {
@@ -496,82 +531,6 @@ fn breaker_state(
     states.max().unwrap_or(BreakerState::Closed)
 }
 
-const METADATA: Metadata<'static> = Metadata::new("btcbot", Level::INFO, None);
-
-/// The codes that are counted from the start; a policy code is counted from its first use.
-const DENY_CODES: [DenyCode; 40] = [
-    DenyCode::MalformedIntent,
-    DenyCode::MissingLimitPrice,
-    DenyCode::IntentExpired,
-    DenyCode::KillSwitch,
-    DenyCode::ObserveOnly,
-    DenyCode::ReduceRiskOnly,
-    DenyCode::NotReconciled,
-    DenyCode::StrategyDisabled,
-    DenyCode::Unknown,
-    DenyCode::OperatorFreeze,
-    DenyCode::Frozen,
-    DenyCode::NotInUniverse,
-    DenyCode::SymbolNotTradable,
-    DenyCode::MarketDataStale,
-    DenyCode::MarketDataUntrusted,
-    DenyCode::SessionChanged,
-    DenyCode::RulesUnavailable,
-    DenyCode::NonPositiveAfterQuantize,
-    DenyCode::PriceOutOfRange,
-    DenyCode::MinNotional,
-    DenyCode::PriceCollar,
-    DenyCode::SpreadTooWide,
-    DenyCode::SelfTrade,
-    DenyCode::DuplicateIntent,
-    DenyCode::MaxOpenOrdersPerSymbol,
-    DenyCode::MaxOpenOrders,
-    DenyCode::Cooldown,
-    DenyCode::BreakerOpen,
-    DenyCode::OrderRate,
-    DenyCode::SpotSellRequiresInventory,
-    DenyCode::MaxOrderNotional,
-    DenyCode::NotionalCap,
-    DenyCode::MaxDailyLoss,
-    DenyCode::MaxDrawdown,
-    DenyCode::MaxPositionNotional,
-    DenyCode::MaxGrossExposure,
-    DenyCode::BalancesUnknown,
-    DenyCode::CashReserveTarget,
-    DenyCode::InsufficientBalance,
-    DenyCode::Arithmetic,
-];
-
-fn of(metric: Metric, value: &'static str) -> Vec<Label> {
-    match metric.labels {
-        Labels::Of(name, values) => {
-            debug_assert!(values.contains(&value), "{} has no {value}", metric.name);
-            vec![Label::from_static_parts(name, value)]
-        }
-        Labels::None | Labels::Symbol | Labels::Actor | Labels::DenyCode | Labels::Once => vec![],
-    }
-}
-
-fn of_symbol(symbol: Symbol) -> Vec<Label> {
-    vec![Label::new("symbol", symbol.to_string())]
-}
-
-fn of_actor(actor: ActorName) -> Vec<Label> {
-    vec![Label::from_static_parts("actor", actor.as_str())]
-}
-
-fn of_code(code: DenyCode) -> Vec<Label> {
-    vec![Label::from_static_parts("code", code.as_str())]
-}
-
-fn build_labels(build: Build) -> Vec<Label> {
-    vec![
-        Label::from_static_parts("version", build.version),
-        Label::from_static_parts("git_sha", build.git_sha),
-        Label::from_static_parts("rustc", build.rustc),
-    ]
-}
-
 fn float(value: i64) -> f64 {
     // Exact up to 2^53, far beyond any figure shown here.
     value as f64
@@ -586,8 +545,13 @@ fn shown(amount: Amount) -> f64 {
     amount.to_string().parse().unwrap_or(f64::NAN)
 }
 
+mod account;
+pub mod disk;
 mod labels;
 mod report;
+mod values;
+
+pub use values::RESTART_NEEDED;
 
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,10 @@ use crate::clock::Clock;
 use crate::gate::Gate;
 use crate::link::{Link, Sent, Tell};
 use crate::logging;
-use crate::metrics::{Metrics, Stage};
+use crate::metrics::{Metrics, RESTART_NEEDED, Stage};
 use crate::ops::Pictures;
 use crate::status::{Status, Vitals, charts};
+use crate::system::Links;
 use actix::{Actor, AsyncContext, Context, Handler};
 use engine::answer::CancelReply;
 use engine::book::BookView;
@@ -45,6 +46,8 @@ pub enum Observed {
     Book(BookView),
     /// An intent was made.
     Intent(Intent),
+    /// An intent was handed to the gate, this many microseconds after its strategy received the book.
+    IntentOut(i64),
     /// A strategy asks for nothing.
     Silent(StrategyKind, Symbol, SilentReason),
     /// The gate denied.
@@ -129,7 +132,7 @@ impl Eyes {
 }
 
 /// A cycle's name in the log; with the line's run id it is unique.
-struct CycleId(u32);
+pub(crate) struct CycleId(pub u32);
 
 impl fmt::Display for CycleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -163,6 +166,8 @@ pub struct Lens {
     pub beats: Beats,
     /// The egress gate.
     pub gate: Gate,
+    /// Mailboxes.
+    pub links: Links,
 }
 
 /// The actor.
@@ -211,12 +216,16 @@ impl Observer {
             beats: self.lens.beats.ages(now),
             gate: self.lens.gate.raised(),
         };
-        let picture = self
-            .status
-            .read()
-            .expect("no holder of the status can panic")
-            .picture(now, &vitals);
-        self.pictures.put(picture);
+        self.metrics.beats(&vitals.beats, now);
+        for (actor, fulls) in self.lens.links.fulls() {
+            self.metrics.mailbox_full(actor, fulls);
+        }
+        let status = (self.status.read()).expect("no holder of the status can panic");
+        self.metrics.unknown_oldest(status.unknown_oldest_ms(now));
+        for (symbol, at) in status.confirmed_books() {
+            self.metrics.market_data(symbol, at);
+        }
+        self.pictures.put(status.picture(now, &vitals));
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
             tracing::debug!(event = "reports_dropped", total = dropped);
@@ -252,6 +261,7 @@ impl Observer {
                 tracing::debug!(event = "intent", symbol = %intent.symbol, side = intent.side.as_str(), strategy = intent.strategy.as_str(),
                     reason = intent.reason.as_str(), price = %intent.limit, qty = %intent.qty, cycle_id = %CycleId(intent.cycle));
             }
+            Observed::IntentOut(took_us) => metrics.decision_took(*took_us),
             Observed::Silent(strategy, symbol, why) => {
                 notes::evaluated(&mut status, metrics, now);
                 status.silent.insert((*strategy, *symbol), why.as_str());
@@ -310,11 +320,12 @@ impl Observer {
             Observed::KillReset(id) => {
                 metrics.kill_latched(false);
                 metrics.armed(false);
+                metrics.arming_blocked(RESTART_NEEDED);
                 status.note(now, "kill_reset", id.to_string());
                 status.disarm();
             }
             Observed::Money(report) => {
-                metrics.money(report.equity, report.day_pnl, report.exposure);
+                metrics.money(report);
                 status.heard.money = Some(now);
                 status.money = Some(report.clone());
             }
@@ -389,3 +400,7 @@ impl Handler<Tell<Observed>> for Observer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "observer_tests.rs"]
+pub(crate) mod tests;

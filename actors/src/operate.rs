@@ -167,6 +167,7 @@ pub async fn operate(
     settled: impl AsyncFnOnce(&Reads),
 ) -> Result<Ended, StoreError> {
     let mut parts = Parts::of(&setup);
+    parts.metrics.kill_latched(parts.latch.current().is_some());
     let on_record = OnRecord {
         kill: setup.past.sum().kill().map(|kill| kill.id),
         is_safe: setup.past.sum().money().safe_since().is_some(),

@@ -12,6 +12,7 @@ use crate::key_age::{self, KeyWatch};
 use crate::link::{Link, Sent, Tell};
 use crate::locks::AccountLock;
 use crate::logging::{Levels, Logging};
+use crate::metrics::Metrics;
 use crate::observer::{Eyes, Observed};
 use crate::params;
 use crate::redact::Filter;
@@ -79,6 +80,8 @@ pub struct SecretsPort {
     pub logging: Arc<Logging>,
     /// Time.
     pub clock: Clock,
+    /// Figures of the configuration.
+    pub metrics: Metrics,
 }
 
 /// The actor.
@@ -162,6 +165,7 @@ impl Secrets {
         // One that is made again meanwhile reads what is in force.
         self.port.in_force.set(Arc::clone(&new));
         self.port.logging.set_levels(levels(settings));
+        self.port.metrics.configured(settings);
         self.port.reads.pace().set(pace(settings));
         let (feed, every) = (
             params::feed_limits(settings),

@@ -13,6 +13,7 @@ pub use fresh::{Heard, Vitals};
 
 use crate::control::kill_switch::kill_json;
 use crate::gate::Flag;
+use crate::metrics::RESTART_NEEDED;
 use crate::ops::{Check, Picture};
 use crate::watchdog::stall_ms;
 use charts::Charts;
@@ -148,6 +149,22 @@ pub struct Status {
 }
 
 impl Status {
+    /// Returns for how long the oldest order of unknown fate has been that, milliseconds; 0 without one.
+    pub fn unknown_oldest_ms(&self, now: Timestamp) -> i64 {
+        let unknown = self.orders.values();
+        let unknown = unknown.filter(|view| matches!(view.state, OrderState::Unknown(_)));
+        let ages = unknown.map(|view| now.ms_since(view.since));
+        ages.max().unwrap_or(0).max(0)
+    }
+
+    /// Returns when each trusted book was last confirmed by the exchange.
+    pub fn confirmed_books(&self) -> impl Iterator<Item = (Symbol, Timestamp)> {
+        self.books.iter().filter_map(|(symbol, view)| match view {
+            BookView::Trusted(book) => Some((*symbol, book.received())),
+            BookView::Untrusted { .. } => None,
+        })
+    }
+
     /// Returns how many events of the last five minutes keep a spent budget burning.
     pub fn burning(&self) -> u32 {
         let killed = (self.ladder.values()).filter(|(step, _)| step.after == Rung::Killed);
@@ -171,7 +188,7 @@ impl Status {
     pub fn disarm(&mut self) {
         self.kill = None;
         self.identity.is_armed = false;
-        self.identity.blocked.push("restart_needed".to_owned());
+        self.identity.blocked.push(RESTART_NEEDED.to_owned());
     }
 
     /// Returns the number of own orders whose fate is unknown.

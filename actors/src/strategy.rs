@@ -1,5 +1,6 @@
 //! The Strategy actor: hands intents and cancel wishes to the gate.
 
+use crate::clock::Clock;
 use crate::link::{Link, Sent};
 use crate::observer::{Eyes, Observed};
 use crate::shell::Perform;
@@ -17,12 +18,14 @@ pub struct StrategyPort {
     pub risk: Link<RiskIn>,
     /// Status and log.
     pub eyes: Eyes,
+    /// Time, to measure with; decisions have their own.
+    pub clock: Clock,
 }
 
 impl Perform for StrategyPort {
     type Core = Strategies;
 
-    fn perform(&mut self, _now: Timestamp, effect: <Strategies as Core>::Effect) {
+    fn perform(&mut self, now: Timestamp, effect: <Strategies as Core>::Effect) {
         match effect {
             StrategyEffect::Intent(intent) => {
                 self.eyes.see(Observed::Intent(intent));
@@ -31,6 +34,8 @@ impl Perform for StrategyPort {
                     self.eyes
                         .see(Observed::LinkTrouble("strategy_to_risk", "intent dropped"));
                 }
+                let took_us = self.clock.now().0 - now.0;
+                self.eyes.see(Observed::IntentOut(took_us));
             }
             StrategyEffect::Cancel(id, reason) => {
                 if self.risk.send(RiskIn::Cancel(id, reason)) != Sent::Delivered {

@@ -69,6 +69,21 @@ pub struct Links {
 }
 
 impl Links {
+    /// Returns how many messages each actor's full mailbox has not taken; a demo's Secrets has none.
+    pub fn fulls(&self) -> [(ActorName, u64); 9] {
+        [
+            (ActorName::MarketFeed, self.feed.fulls()),
+            (ActorName::OrderBook, self.book.fulls()),
+            (ActorName::Strategy, self.strategy.fulls()),
+            (ActorName::RiskGate, self.risk.fulls()),
+            (ActorName::OrderRouter, self.router.fulls()),
+            (ActorName::Reconciler, self.reconciler.fulls()),
+            (ActorName::Venue, self.venue.fulls()),
+            (ActorName::Secrets, self.secrets.fulls()),
+            (ActorName::Supervisor, self.supervisor.fulls()),
+        ]
+    }
+
     /// Waits until gate and router take messages: what an operator asks for before that would find nobody. Gives up
     /// after a while; sends to who is not there are then what they always are, a reason to kill.
     pub async fn order_path_up(&self) {

@@ -92,3 +92,95 @@ fn health_asks_the_running_process() {
     let ended = support::run(place.command(&["health", "--ready", "--url", &url]), SOON);
     assert_eq!(ended.code, Some(4), "nobody is there: {ended:?}");
 }
+
+/// The figure of one series.
+fn figure(text: &str, series: &str) -> f64 {
+    let found = text
+        .lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    found
+        .and_then(|value| value.parse().ok())
+        .unwrap_or_else(|| panic!("no {series} in\n{text}"))
+}
+
+#[test]
+fn figures_of_standing_are_true_from_the_first_scrape_on() {
+    let simulator = Simulator::process(9);
+    let place = Installation::dry(&simulator);
+    let mut bot = place.start();
+    let plane = bot.plane();
+    let (_, first) = http::get(plane, "/metrics").expect("the plane answers");
+    let check = |series: &str, expected: f64| {
+        assert!((figure(&first, series) - expected).abs() < 1e-9, "{series}");
+    };
+    check("btcbot_live_trading_configured", 0.0);
+    check("btcbot_arming_blocked{reason=\"dry_run\"}", 1.0);
+    check("btcbot_arming_blocked{reason=\"restart_needed\"}", 0.0);
+    check("btcbot_mode{mode=\"NORMAL\"}", 1.0);
+    check("btcbot_kill_latched", 0.0);
+    check("btcbot_secret_age_limit_seconds", 90.0 * 86_400.0);
+    check("btcbot_budget_limit{budget=\"reconnects\"}", 48.0);
+    assert!(
+        figure(&first, "btcbot_secret_age_seconds").is_nan(),
+        "no key"
+    );
+    assert!(figure(&first, "btcbot_state_disk_free_bytes") > 0.0);
+    assert!(figure(&first, "btcbot_state_file_bytes") > 0.0);
+    let seconds = |ms: i64| std::time::Duration::from_millis(ms.unsigned_abs()).as_secs_f64();
+    let is_recent =
+        |text: &str, series: &str| seconds(support::now_ms()) - figure(text, series) < 30.0;
+    for thread in ["main", "trade", "rest", "journal", "keeper", "killer"] {
+        let series = format!("btcbot_thread_beat_timestamp_seconds{{thread=\"{thread}\"}}");
+        assert!(is_recent(&first, &series), "{thread}");
+    }
+    let market_data = "btcbot_market_data_timestamp_seconds{symbol=\"BTCTRY\"}";
+    assert!(is_recent(&first, market_data));
+    bot.wait("decisions, orders and a fresher book", SOON, |_| {
+        let (_, text) = http::get(plane, "/metrics").ok()?;
+        let has_decided = figure(&text, "btcbot_decision_duration_seconds_count") > 0.0;
+        let is_used = figure(
+            &text,
+            "btcbot_limit_used_ratio{limit=\"orders_per_minute\"}",
+        ) > 0.0;
+        let is_fresher = figure(&text, market_data) > figure(&first, market_data);
+        (has_decided && is_used && is_fresher).then_some(())
+    });
+    bot.signal(Signal::TERM);
+    assert_eq!(bot.finish(STOP).code, Some(0));
+}
+
+#[test]
+fn each_of_the_eight_signals_moves_when_its_cause_is_injected() {
+    let faults = [
+        "fault.html_502=0.05",
+        "fault.rest_429=0.05",
+        "fault.ws_reset=0.02",
+    ];
+    let simulator = Simulator::with_own_account(10, &faults);
+    let place = Installation::drill(&simulator);
+    let mut bot = place.start();
+    let plane = bot.plane();
+    let causes = [
+        "ws_reconnect_rate",
+        "rest_429_rate",
+        "rest_retry_rate",
+        "stale_market_data_rate",
+        "reconcile_lag_ms",
+        "order_submit_latency_ms_count",
+        "cancel_latency_ms_count",
+    ];
+    let mut still: Vec<&str> = causes.to_vec();
+    let mut was_open = false;
+    bot.wait("every signal to move", SOON * 4, |_| {
+        let (_, text) = http::get(plane, "/metrics").ok()?;
+        still.retain(|series| figure(&text, series) <= 0.0);
+        let breakers = ["submit", "cancel", "account", "market_data"];
+        was_open |= breakers
+            .map(|breaker| format!("circuit_breaker_state{{breaker=\"{breaker}\"}}"))
+            .iter()
+            .any(|series| figure(&text, series) > 0.0);
+        (still.is_empty() && was_open).then_some(())
+    });
+    // Whatever the exchange would make of a stop: the signals are what is looked at here.
+    bot.kill_9();
+}

@@ -366,6 +366,27 @@ pub struct MoneyReport {
     pub foreign: Vec<ForeignOrder>,
     /// Every asset of the ledger, in full; equal to the exchange's balances once everything is settled.
     pub balances: Vec<(Asset, Amount)>,
+    /// How much of each limit is used.
+    pub used: LimitUse,
+}
+
+/// Shares of the limits that are used, in basis points: 10000 is all of it, and what cannot be valued counts as that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitUse {
+    /// Loss since the day's start.
+    pub day_loss: i64,
+    /// Loss from the peak.
+    pub drawdown: i64,
+    /// Exposure of the pair that uses most of its limit.
+    pub position: i64,
+    /// Exposure of all pairs.
+    pub gross_exposure: i64,
+    /// Own orders that have not ended.
+    pub open_orders: i64,
+    /// Orders of the last minute.
+    pub orders_per_minute: i64,
+    /// Value of increasing orders of the last minute.
+    pub notional_per_minute: i64,
 }
 
 // ---- OrderRouter ----

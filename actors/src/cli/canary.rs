@@ -210,7 +210,7 @@ async fn fly(
     let ended = operate::operate(ready.setup, signals, until, async |_reads| ())
         .await
         .map_err(run::unusable)?;
-    ready.serving.abort();
+    ready.beside.stop();
     let tally = tally.lock().expect("nobody panics with the tally").clone();
     let status = ready.status.read();
     let status = status.expect("no holder of the status can panic").clone();

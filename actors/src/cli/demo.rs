@@ -70,6 +70,8 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
             .map(Logging::dropped_counter)
             .unwrap_or_default(),
     };
+    figures.metrics.armed(true);
+    figures.metrics.configured(&settings);
     let status: SharedStatus = Arc::new(RwLock::new(Status::default()));
     let plane = plane(args, &loaded).await?;
     let address = plane.address;

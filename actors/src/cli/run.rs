@@ -17,7 +17,7 @@ use crate::gate::{Flag, GateOwner};
 use crate::latch::Latch;
 use crate::locks::{AccountLock, DirLock, LockError};
 use crate::logging::{self, Logging};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, disk};
 use crate::observer::{Figures, Observed, SharedStatus, Watcher};
 use crate::operate::{self, Cause, Ended, Exchange, Reloadable, Setup, Until};
 use crate::ops::{self, Pictures, PlaneParts, Port};
@@ -86,7 +86,7 @@ async fn trade(
     let ended = operate::operate(ready.setup, signals, until, async |_reads| ())
         .await
         .map_err(unusable)?;
-    ready.serving.abort();
+    ready.beside.stop();
     Ok(conclude(args, &ended, &ready.assessment, &ready.status))
 }
 
@@ -112,9 +112,27 @@ pub(crate) struct Ready {
     pub(crate) assessment: Assessment,
     /// The shared picture.
     pub(crate) status: SharedStatus,
-    /// The status plane.
-    pub(crate) serving: JoinHandle<()>,
+    /// What runs beside it.
+    pub(crate) beside: Beside,
     _locks: (Option<DirLock>, Option<AccountLock>),
+}
+
+/// What runs beside a run and ends after it.
+pub(crate) struct Beside {
+    /// The status plane.
+    serving: JoinHandle<()>,
+    /// Looks at the disk.
+    looking: Option<JoinHandle<()>>,
+}
+
+impl Beside {
+    /// Ends it.
+    pub(crate) fn stop(self) {
+        self.serving.abort();
+        if let Some(looking) = self.looking {
+            looking.abort();
+        }
+    }
 }
 
 /// Opens everything that a run needs: log, locks, journal, control socket, status plane.
@@ -145,6 +163,11 @@ pub(crate) async fn prepare(wish: Wish, signals: &mut Signals) -> Result<Ready, 
         dropped_lines: logging.dropped_counter(),
     };
     figures.metrics.armed(armed.is_some());
+    figures.metrics.configured(&settings);
+    for reason in &assessment.reasons {
+        figures.metrics.arming_blocked(reason.code());
+    }
+    let looking = place.watched(loaded, &figures.metrics);
     let plane = ops::bind(settings.ops.address, Port::Exact(settings.ops.port)).await;
     let plane = plane.map_err(|error| {
         Failed::new(
@@ -167,6 +190,8 @@ pub(crate) async fn prepare(wish: Wish, signals: &mut Signals) -> Result<Ready, 
         (false, true) => Mode::Normal,
         (true, _) | (false, false) => Mode::ObserveOnly,
     };
+    figures.metrics.mode(opening_mode);
+    figures.metrics.safe_mode(settings.safety.safe_mode);
     let tag = place.tag.to_string();
     let banner = resolve::banner(loaded, &assessment, opening_mode, &[], &tag);
     say(wish.is_silent, &banner);
@@ -239,7 +264,7 @@ pub(crate) async fn prepare(wish: Wish, signals: &mut Signals) -> Result<Ready, 
         setup,
         assessment,
         status,
-        serving,
+        beside: Beside { serving, looking },
         _locks: place.locks,
     })
 }
@@ -318,6 +343,19 @@ impl Place {
             control: Some(control),
             locks: (Some(dir_lock), account_lock),
         })
+    }
+
+    /// Looks at the disk that holds the state, before the first scrape and from then on.
+    fn watched(&self, loaded: &Loaded, metrics: &Metrics) -> Option<JoinHandle<()>> {
+        self.control.as_ref()?;
+        let (dir, venue) = (&loaded.settings().state.dir, self.store.header().venue);
+        let file = venue_dir(dir, venue).join(store::FILE_NAME);
+        metrics.state_disk(disk::look(dir, &file));
+        Some(actix_rt::spawn(disk::watch(
+            metrics.clone(),
+            dir.clone(),
+            file,
+        )))
     }
 
     /// A monitor writes nothing to the exchange and keeps nothing on disk.

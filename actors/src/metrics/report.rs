@@ -1,6 +1,7 @@
 //! One function for each thing that happens: the only way to move a metric.
 
 use super::*;
+use crate::beats::Beat;
 use engine::answer::CancelReply;
 
 impl Breaker {
@@ -116,7 +117,7 @@ const fn rung_figure(rung: Rung) -> f64 {
     }
 }
 
-const fn flag(value: bool) -> f64 {
+pub(super) const fn flag(value: bool) -> f64 {
     if value { 1.0 } else { 0.0 }
 }
 
@@ -285,6 +286,37 @@ impl Metrics {
         self.counter(PANICS, vec![]).absolute(total);
     }
 
+    /// The last signs of life, as ages in milliseconds; whoever is not among them is not watched.
+    pub fn beats(&self, ages: &[(Beat, i64)], now: Timestamp) {
+        for beat in Beat::ALL {
+            let known = ages.iter().find(|(who, _)| *who == beat);
+            let age_ms = known.map_or(0, |(_, age_ms)| *age_ms);
+            self.gauge(THREAD_BEAT, of(THREAD_BEAT, beat.as_str()))
+                .set(seconds(now.plus_ms(-age_ms).0));
+        }
+    }
+
+    /// The messages so far that the actor's full mailbox did not take.
+    pub fn mailbox_full(&self, actor: ActorName, total: u64) {
+        self.counter(MAILBOX_FULL, of_actor(actor)).absolute(total);
+    }
+
+    /// The exchange last confirmed the pair's book then.
+    pub fn market_data(&self, symbol: Symbol, at: Timestamp) {
+        self.gauge(MARKET_DATA, of_symbol(symbol))
+            .set(seconds(at.0));
+    }
+
+    /// An intent was handed on, this long after its strategy received the book.
+    pub fn decision_took(&self, took_us: i64) {
+        self.histogram(DECISION_DURATION).record(seconds(took_us));
+    }
+
+    /// For how long the oldest order of unknown fate has been that, milliseconds.
+    pub fn unknown_oldest(&self, ms: i64) {
+        self.set(UNKNOWN_OLDEST, float(ms) / 1e3);
+    }
+
     /// A decision reached a stage.
     pub fn decision(&self, stage: Stage) {
         self.count(DECISIONS, stage.as_str());
@@ -310,17 +342,6 @@ impl Metrics {
     pub fn orders_now(&self, open: usize, unknown: usize) {
         self.set(OPEN_ORDERS, size(open));
         self.set(UNKNOWN_ORDERS, size(unknown));
-    }
-
-    /// The account in figures; a figure that is not known keeps its last value.
-    pub fn money(&self, equity: Option<Amount>, day_pnl: Option<Amount>, exposure: Amount) {
-        if let Some(equity) = equity {
-            self.set(EQUITY, shown(equity));
-        }
-        if let Some(day_pnl) = day_pnl {
-            self.set(DAY_PNL, shown(day_pnl));
-        }
-        self.set(EXPOSURE, shown(exposure));
     }
 
     /// The measured offset of the exchange's clock, milliseconds.

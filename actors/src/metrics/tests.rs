@@ -6,14 +6,20 @@ use std::collections::BTreeSet;
 
 const START_AT: Timestamp = Timestamp::from_ms(1_700_000_000_000);
 
+const BUILD: Build = Build {
+    version: "0.1.0",
+    git_sha: "abc",
+    rustc: "1.95",
+};
+/// As many pairs as may be traded.
+const TEN: [&str; config::settings::SYMBOLS_MAX] = [
+    "BTCTRY", "ETHTRY", "SOLTRY", "XRPTRY", "AVAXTRY", "ADATRY", "DOTTRY", "LTCTRY", "LINKTRY",
+    "DOGETRY",
+];
+
 fn metrics() -> Metrics {
-    let build = Build {
-        version: "0.1.0",
-        git_sha: "abc",
-        rustc: "1.95",
-    };
     let symbols = ["BTCTRY", "ETHTRY"].map(|name| Symbol::parse(name).expect("a pair"));
-    Metrics::new(build, &symbols, START_AT)
+    Metrics::new(BUILD, &symbols, START_AT)
 }
 
 fn value(text: &str, series: &str) -> Option<f64> {
@@ -97,6 +103,17 @@ fn every_label_value_is_there_before_anything_happened() {
     check("btcbot_actor_up{actor=\"order_router\"}", 0.0);
     check("btcbot_denials_total{code=\"risk_block:arithmetic\"}", 0.0);
     check("btcbot_start_timestamp_seconds", 1_700_000_000.0);
+    // A zero here would page at every start.
+    check(
+        "btcbot_thread_beat_timestamp_seconds{thread=\"killer\"}",
+        1_700_000_000.0,
+    );
+    check(
+        "btcbot_market_data_timestamp_seconds{symbol=\"BTCTRY\"}",
+        1_700_000_000.0,
+    );
+    let free = value(&text, "btcbot_state_disk_free_bytes");
+    assert!(free.is_some_and(f64::is_nan), "nobody has looked: {free:?}");
     check("order_submit_latency_ms_bucket{le=\"30000\"}", 0.0);
     check("order_submit_latency_ms_count", 0.0);
     assert!(text.contains("btcbot_build_info{version=\"0.1.0\",git_sha=\"abc\",rustc=\"1.95\"} 1"));
@@ -109,11 +126,7 @@ fn gauges_are_set_not_added() {
         metrics.mode(Mode::ObserveOnly);
         metrics.orders_now(3, 1);
         metrics.breaker_open(Breaker::Cancel, "order_cancel", START_AT.plus_ms(1));
-        metrics.money(
-            Some(Amount::parse("1234.5").expect("money")),
-            None,
-            Amount::ZERO,
-        );
+        metrics.unknown_oldest(61_500);
     }
     let text = metrics.render(START_AT);
     let check =
@@ -123,7 +136,7 @@ fn gauges_are_set_not_added() {
     check("btcbot_open_orders", 3.0);
     check("btcbot_unknown_orders", 1.0);
     check("circuit_breaker_state{breaker=\"cancel\"}", 2.0);
-    check("btcbot_equity_try", 1_234.5);
+    check("btcbot_orders_unknown_oldest_seconds", 61.5);
 }
 
 #[test]
@@ -184,7 +197,8 @@ fn names_follow_the_rules() {
         );
     }
     assert!(SIGNALS.iter().all(|name| seen.contains(name)));
-    let series = metrics()
+    let symbols = TEN.map(|name| Symbol::parse(name).expect("a pair"));
+    let series = Metrics::new(BUILD, &symbols, START_AT)
         .render(START_AT)
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -230,6 +244,8 @@ fn metric_series_are_bounded_and_labels_closed() {
 #[test]
 fn modes_and_the_catalogue_agree() {
     assert_eq!(Mode::ALL.map(Mode::as_str), MODES);
+    let threads = crate::beats::Beat::ALL.map(crate::beats::Beat::as_str);
+    assert_eq!(threads, THREADS);
     assert_eq!(
         crate::signals::Signal::ALL.map(crate::signals::Signal::as_str),
         *SIGNALS

@@ -279,6 +279,7 @@ pub(super) fn mode(status: &mut Status, metrics: &Metrics, now: Timestamp, repor
         .iter()
         .any(|voice| voice.code == ModeCode::OperatorSafeMode);
     metrics.safe_mode(is_safe);
+    metrics.contributions(&report.voices);
     if status.mode != report.mode || status.heard.mode.is_none() {
         status.heard.mode = Some(now);
     }

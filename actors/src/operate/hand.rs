@@ -146,6 +146,7 @@ impl Parts {
             accounts: (!self.is_simulated).then(Arc::default),
             filter: reloadable.filter,
             logging,
+            metrics: self.metrics.clone(),
             clock: self.clock.clone(),
         }
     }

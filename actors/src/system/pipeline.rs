@@ -148,6 +148,7 @@ pub(super) fn strategy(stage: &mut Stage) {
         let port = StrategyPort {
             risk: risk.clone(),
             eyes: eyes.clone(),
+            clock: clock.clone(),
         };
         (core, port, strategy::MAILBOX)
     });
@@ -299,6 +300,7 @@ pub(super) fn metrics(stage: &mut Stage, plan: &Plan) {
         clock: stage.clock.clone(),
         beats: plan.beats.clone(),
         gate: stage.gate.clone(),
+        links: plan.links.clone(),
     };
     let (watcher, figures) = (plan.watcher.clone(), plan.figures.clone());
     let withdrawn = stage.eyes.clone();

@@ -506,6 +506,7 @@ impl<G: Ground> Stage<G> {
             let port = StrategyPort {
                 risk: links.risk.clone(),
                 eyes: eyes.clone(),
+                clock: clock.clone(),
             };
             (shared(core), port, strategy::MAILBOX)
         });

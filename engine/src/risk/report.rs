@@ -6,8 +6,8 @@ use super::RiskGate;
 use crate::core::Outbox;
 use crate::ids::Symbol;
 use crate::instrument::Instrument;
-use crate::money::{Amount, Qty};
-use crate::msg::{DeskView, ModeReport, MoneyReport, RiskEffect};
+use crate::money::{Amount, BPS_PER_ONE, Qty};
+use crate::msg::{DeskView, LimitUse, ModeReport, MoneyReport, RiskEffect};
 use crate::risk::pair::Passes;
 use crate::time::Timestamp;
 
@@ -33,7 +33,7 @@ impl RiskGate {
             self.is_money_due = false;
             self.money_at = now.plus_ms(MONEY_EVERY_MS);
             self.value(now, out);
-            out.push(RiskEffect::Money(self.money_report()));
+            out.push(RiskEffect::Money(self.money_report(now)));
         }
     }
 
@@ -81,7 +81,7 @@ impl RiskGate {
         }
     }
 
-    fn money_report(&self) -> MoneyReport {
+    fn money_report(&self, now: Timestamp) -> MoneyReport {
         let equity = self.equity();
         let marked = |symbol: &Symbol| self.pairs.get(symbol).and_then(|pair| pair.mark);
         MoneyReport {
@@ -106,6 +106,27 @@ impl RiskGate {
             balances: (self.ledger.assets().into_iter())
                 .map(|asset| (asset, self.ledger.balance(asset)))
                 .collect(),
+            used: self.limit_use(now, equity),
+        }
+    }
+
+    fn limit_use(&self, now: Timestamp, equity: Option<Amount>) -> LimitUse {
+        let limits = &self.settings.limits;
+        let day_pnl = equity.and_then(|equity| self.loss.day_pnl(equity));
+        let drawdown = equity.map_or(0, |equity| self.loss.drawdown_bps(equity));
+        let of_pair = |symbol: &Symbol| used(self.exposure(*symbol), limits.max_position_notional);
+        LimitUse {
+            // Before the first valuation of a day nothing is lost.
+            day_loss: day_pnl.map_or(0, |pnl| used(Some(-pnl), limits.max_daily_loss)),
+            drawdown: share(i128::from(drawdown), i128::from(limits.max_drawdown_bps)),
+            position: self.pairs.keys().map(of_pair).max().unwrap_or(0),
+            gross_exposure: used(self.gross_exposure(), limits.max_gross_exposure),
+            open_orders: share(self.orders.len() as i128, limits.max_open_orders as i128),
+            orders_per_minute: share(
+                self.pace.orders(now) as i128,
+                limits.max_orders_per_minute as i128,
+            ),
+            notional_per_minute: used(Some(self.pace.value(now)), limits.max_notional_per_minute),
         }
     }
 
@@ -115,5 +136,39 @@ impl RiskGate {
             .keys()
             .filter_map(|symbol| self.exposure(*symbol))
             .sum()
+    }
+}
+
+fn used(amount: Option<Amount>, limit: Amount) -> i64 {
+    amount.map_or(BPS_PER_ONE, |amount| share(amount.units(), limit.units()))
+}
+
+/// Returns how much of a limit is used, in basis points; a limit of zero is used up.
+fn share(used: i128, limit: i128) -> i64 {
+    if limit <= 0 {
+        return BPS_PER_ONE;
+    }
+    let scaled = used.max(0).checked_mul(i128::from(BPS_PER_ONE));
+    let bps = scaled.map_or(i128::from(BPS_PER_ONE), |scaled| scaled / limit);
+    i64::try_from(bps).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_exact_bounded_and_full_where_nothing_is_allowed() {
+        let check = |used: i128, limit: i128, expected: i64| {
+            assert_eq!(share(used, limit), expected, "{used} of {limit}");
+        };
+        check(0, 20, 0);
+        check(5, 20, 2_500);
+        check(20, 20, 10_000);
+        check(30, 20, 15_000);
+        check(-5, 20, 0);
+        check(0, 0, 10_000);
+        check(i128::MAX, 1, 10_000);
+        assert_eq!(used(None, Amount::from_whole(1)), 10_000);
     }
 }

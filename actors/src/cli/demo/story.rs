@@ -134,6 +134,7 @@ impl Story {
             | Observed::Frames(_)
             | Observed::Book(_)
             | Observed::Intent(_)
+            | Observed::IntentOut(_)
             | Observed::Silent(..)
             | Observed::Denied(_)
             | Observed::Order(_)
