@@ -146,6 +146,7 @@ const RECONCILE_OUTCOMES: &[&str] = &["clean", "failed"];
 const THREADS: &[&str] = &[
     "main", "trade", "rest", "journal", "keeper", "killer", "control",
 ];
+const PUSHED: &[&str] = &["metrics", "traces"];
 const LIMITS: &[&str] = &[
     "day_loss",
     "drawdown",
@@ -222,6 +223,7 @@ catalogue! {
     JOURNAL_DEPTH "btcbot_journal_queue_depth" Gauge Labels::None, "Records that wait for the disk";
     DISK_FREE "btcbot_state_disk_free_bytes" Gauge Labels::None, "Free space where the state is kept; NaN without a state directory";
     STATE_FILE "btcbot_state_file_bytes" Gauge Labels::None, "Size of the journal's file; 0 without one";
+    OTLP_DROPPED "btcbot_otlp_dropped_total" Counter Labels::Of("signal", PUSHED), "Spans, and pushes of metrics, that were not delivered";
     HTTP_REQUESTS "btcbot_http_requests_total" Counter Labels::Of("route", ROUTES), "Requests to the read-only plane";
     LOG_DROPPED "btcbot_log_lines_dropped_total" Counter Labels::None, "Log lines dropped because their reader is too slow";
     PROCESS_RSS "btcbot_process_resident_memory_bytes" Gauge Labels::None, "Resident memory";
@@ -345,6 +347,15 @@ pub enum Route {
     Asset,
     /// Anything else.
     Other,
+}
+
+/// What is pushed, for the counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// Figures, counted in pushes.
+    Metrics,
+    /// Traces, counted in spans.
+    Traces,
 }
 
 /// Which build this is.

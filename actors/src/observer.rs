@@ -18,13 +18,14 @@ use engine::answer::CancelReply;
 use engine::book::BookView;
 use engine::budget::Step;
 use engine::ids::{ClientId, Symbol};
-use engine::intent::{Intent, SilentReason, StrategyKind};
+use engine::intent::{Intent, NewOrder, SilentReason, StrategyKind};
 use engine::kill::{Kill, KillId};
 use engine::mode::Mode;
 use engine::msg::{FeedNote, ModeReport, MoneyReport, PassReport, RiskNote, RouterNote};
 use engine::order::OrderView;
 use engine::risk::{Denial, Limits};
 use engine::supervisor::ActorName;
+use engine::time::Timestamp;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -52,6 +53,8 @@ pub enum Observed {
     Silent(StrategyKind, Symbol, SilentReason),
     /// The gate denied.
     Denied(Denial),
+    /// The router received an approval then; the order's record is on its way to the disk.
+    Reserved(NewOrder, Timestamp),
     /// An own order changed.
     Order(OrderView),
     /// A trade was booked.
@@ -155,6 +158,8 @@ pub struct Figures {
     pub pictures: Pictures,
     /// Log lines dropped so far.
     pub dropped_lines: Arc<AtomicU64>,
+    /// Who else is shown every report; must not wait for anything.
+    pub spectators: Vec<Watcher>,
 }
 
 /// What the picture is taken with, beside what the actors report.
@@ -176,7 +181,7 @@ pub struct Observer {
     lens: Lens,
     metrics: Metrics,
     pictures: Pictures,
-    watcher: Option<Watcher>,
+    watchers: Vec<Watcher>,
     dropped: Arc<AtomicU64>,
     dropped_lines: Arc<AtomicU64>,
 }
@@ -194,13 +199,14 @@ impl Observer {
             metrics,
             pictures,
             dropped_lines,
+            spectators,
         } = figures;
         Self {
             status,
             lens,
             metrics,
             pictures,
-            watcher,
+            watchers: spectators.into_iter().chain(watcher).collect(),
             dropped: Arc::clone(&eyes.dropped),
             dropped_lines,
         }
@@ -274,6 +280,8 @@ impl Observer {
                 tracing::info!(event = "intent_denied", symbol = %denial.intent.symbol, side = denial.intent.side.as_str(),
                     reason = denial.code.as_str(), seen = %denial.seen, allowed = %denial.allowed);
             }
+            // The log tells an order from its first state that others can see.
+            Observed::Reserved(..) => {}
             Observed::Order(view) => notes::order(&mut status, metrics, view),
             Observed::Fill(trade) => {
                 counts.fills += 1;
@@ -370,7 +378,7 @@ impl Observer {
         }
         self.metrics
             .orders_now(status.orders.len(), status.unknown_orders());
-        if let Some(watcher) = &self.watcher {
+        for watcher in &self.watchers {
             watcher(observed, &status);
         }
     }

@@ -43,6 +43,7 @@ fn bench() -> Bench {
         metrics: Metrics::new(BUILD, &[pair()], START),
         pictures: Pictures::default(),
         dropped_lines: Arc::default(),
+        spectators: Vec::new(),
     };
     let (status, eyes) = (SharedStatus::default(), Eyes::default());
     let observer = Observer::new(status, lens.clone(), figures, &eyes, None);
@@ -101,13 +102,14 @@ pub(crate) fn order(state: OrderState, decided: Timestamp, since: Timestamp) -> 
     }
 }
 
-fn money(used: LimitUse) -> MoneyReport {
+pub(crate) fn money(used: LimitUse) -> MoneyReport {
     MoneyReport {
         cash: Amount::from_whole(1_000),
         equity: Some(Amount::parse("1234.5").expect("money")),
         day_pnl: None,
         drawdown_bps: 250,
         exposure: Amount::ZERO,
+        exposures: Vec::new(),
         fees: Amount::ZERO,
         fees_today: None,
         positions: Vec::new(),

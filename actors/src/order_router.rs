@@ -237,6 +237,7 @@ impl<X: Exits> OrderRouterPort<X> {
     fn time_submit(&mut self, now: Timestamp, record: &Record) {
         if let Record::Sending { order, .. } = record {
             self.received.insert(order.client_id, now);
+            self.eyes.see(Observed::Reserved(*order, now));
         }
         if let Record::Outcome { client_id, .. } = record
             && let Some(received) = self.received.remove(client_id)

@@ -54,6 +54,8 @@ pub enum Kind {
     Strategies,
     /// An address of the exchange.
     Url(Scheme),
+    /// An address of a receiver of ours, or none.
+    OptionalUrl,
     /// An IP address.
     Address,
     /// A path that must be given.
@@ -99,7 +101,7 @@ impl Kind {
             Self::Positive => "expected a decimal text above 0, such as \"100.5\"",
             Self::NotNegative => "expected a decimal text of at least 0, such as \"100.5\"",
             Self::Choice(words) => return format!("expected one of {}", words.join(", ")),
-            Self::Exporter => "expected none or prometheus; otlp is not part of this build",
+            Self::Exporter => "expected one of none, prometheus, otlp",
             Self::Level => "expected one of error, warn, info, debug, trace",
             Self::Phrase => "expected text",
             Self::Moment => "expected a date or an RFC 3339 time as text",
@@ -113,6 +115,9 @@ impl Kind {
             }
             Self::Url(Scheme::Ws) => {
                 "expected a wss address without user or query; ws only on loopback, such as ws://127.0.0.1:8080"
+            }
+            Self::OptionalUrl => {
+                "expected an https address without user or query, or nothing; http only on loopback, such as http://127.0.0.1:4318"
             }
             Self::Address => "expected an IP address",
             Self::Dir | Self::OptionalPath => "expected a path",
@@ -169,7 +174,7 @@ impl Kind {
                 .to_string(),
             Self::NotNegative => read_amount(text)?.to_string(),
             Self::Choice(words) => words.iter().find(|word| **word == text)?.to_string(),
-            Self::Exporter => ["none", "prometheus"]
+            Self::Exporter => ["none", "prometheus", "otlp"]
                 .into_iter()
                 .find(|word| *word == text)?
                 .to_owned(),
@@ -177,6 +182,8 @@ impl Kind {
             Self::Phrase => read_phrase(text).to_owned(),
             Self::Moment => read_moment(text),
             Self::Url(scheme) => Endpoint::parse(scheme, text)?.as_str().to_owned(),
+            Self::OptionalUrl if text.is_empty() => String::new(),
+            Self::OptionalUrl => Endpoint::parse(Scheme::Http, text)?.as_str().to_owned(),
             Self::Address => text.parse::<IpAddr>().ok()?.to_string(),
             Self::Dir => read_path(text).filter(|path| !path.is_empty())?,
             Self::OptionalPath => read_path(text)?,
@@ -212,6 +219,7 @@ impl Kind {
             | Self::Phrase
             | Self::Moment
             | Self::Url(_)
+            | Self::OptionalUrl
             | Self::Address
             | Self::Dir
             | Self::OptionalPath => return None,
@@ -379,7 +387,15 @@ mod tests {
         ] {
             check(Kind::Strategies, text, None);
         }
-        check(Kind::Exporter, "otlp", None);
+        check(Kind::Exporter, "otlp", Some("otlp"));
+        check(Kind::Exporter, "statsd", None);
+        check(Kind::OptionalUrl, "", Some(""));
+        check(
+            Kind::OptionalUrl,
+            "http://127.0.0.1:4318/",
+            Some("http://127.0.0.1:4318"),
+        );
+        check(Kind::OptionalUrl, "http://collector:4318", None);
         check(Kind::Address, "::1", Some("::1"));
         check(Kind::Address, "localhost", None);
     }

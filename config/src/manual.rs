@@ -46,7 +46,7 @@ impl Kind {
             Self::Choice(_) | Self::Exporter | Self::Level => "word",
             Self::Phrase | Self::Moment => "text",
             Self::Scopes | Self::Symbols | Self::Strategies | Self::Hosts => "list",
-            Self::Url(_) | Self::Address => "address",
+            Self::Url(_) | Self::OptionalUrl | Self::Address => "address",
             Self::Dir | Self::OptionalPath => "path",
         }
     }

@@ -184,6 +184,7 @@ pub const KEYS: &[Key] = &[
 
     key("observability.enabled", "OBSERVABILITY_ENABLED", Bool, Cold),
     key("observability.exporter", "OBSERVABILITY_METRICS_EXPORTER", Kind::Exporter, Cold),
+    key("observability.otlp_endpoint", "OBSERVABILITY_OTLP_ENDPOINT", Kind::OptionalUrl, Cold),
 
     key("ops.address", "BTCBOT__OPS__ADDRESS", Kind::Address, Cold),
     key("ops.port", "OBSERVABILITY_PROMETHEUS_PORT", int(0, 65_535), Cold),

@@ -3,7 +3,7 @@
 //! Only asked when every single value is good, so that one mistake is reported once.
 
 use crate::claims::Claim;
-use crate::settings::Settings;
+use crate::settings::{Exporter, Settings};
 use engine::ids::Symbol;
 use engine::intent::StrategyKind;
 use std::collections::BTreeSet;
@@ -18,6 +18,7 @@ pub(crate) fn broken(settings: &Settings) -> Vec<Broken> {
     broken.extend(strategies(settings));
     broken.extend(live_address(settings));
     broken.extend(drill_address(settings));
+    broken.extend(exporter(settings));
     broken
 }
 
@@ -169,6 +170,16 @@ fn drill_address(settings: &Settings) -> Vec<Broken> {
         !settings.slo.lift_budgets || is_local,
         "slo.lift_budgets",
         "must be false unless exchange.rest_url and exchange.ws_url are loopback addresses",
+    )])
+}
+
+fn exporter(settings: &Settings) -> Vec<Broken> {
+    let observability = &settings.observability;
+    let is_pushed = observability.exporter == Exporter::Otlp;
+    failed([(
+        !is_pushed || observability.otlp_endpoint.is_some(),
+        "observability.otlp_endpoint",
+        "must be given while observability.exporter is otlp, such as http://127.0.0.1:4318",
     )])
 }
 

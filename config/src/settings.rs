@@ -398,6 +398,9 @@ pub struct Observability {
     pub enabled: bool,
     /// Which exporter.
     pub exporter: Exporter,
+    /// Where OTLP goes.
+    #[serde(deserialize_with = "optional_endpoint")]
+    pub otlp_endpoint: Option<Endpoint>,
 }
 
 /// A metrics exporter.
@@ -408,6 +411,8 @@ pub enum Exporter {
     None,
     /// `/metrics` in Prometheus text form.
     Prometheus,
+    /// The same, and a push of metrics and traces.
+    Otlp,
 }
 
 /// The read-only HTTP plane.
@@ -486,6 +491,19 @@ fn rest_endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint,
 
 fn ws_endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint, D::Error> {
     endpoint(deserializer, Scheme::Ws)
+}
+
+fn optional_endpoint<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Endpoint>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let parsed = Endpoint::parse(Scheme::Http, &text);
+    parsed
+        .map(Some)
+        .ok_or_else(|| D::Error::custom("not an address"))
 }
 
 fn endpoint<'de, D: Deserializer<'de>>(

@@ -69,6 +69,7 @@ async fn show(args: &DemoArgs, signals: &mut Signals) -> Outcome {
             .as_ref()
             .map(Logging::dropped_counter)
             .unwrap_or_default(),
+        spectators: Vec::new(),
     };
     figures.metrics.armed(true);
     figures.metrics.configured(&settings);

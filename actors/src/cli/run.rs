@@ -27,6 +27,7 @@ use crate::redact::Filter;
 use crate::reload::Again;
 use crate::secrets;
 use crate::signals::Signals;
+use crate::spectators::{Runner, Spectators};
 use crate::status::{Identity, Status};
 use crate::store::{self, Header, Store, StoreError, Venue};
 use config::arming::{self, Armed, Assessment};
@@ -123,6 +124,8 @@ pub(crate) struct Beside {
     serving: JoinHandle<()>,
     /// Looks at the disk.
     looking: Option<JoinHandle<()>>,
+    /// Who else is shown what happens.
+    spectators: Spectators,
 }
 
 impl Beside {
@@ -132,6 +135,7 @@ impl Beside {
         if let Some(looking) = self.looking {
             looking.abort();
         }
+        self.spectators.stop();
     }
 }
 
@@ -157,16 +161,25 @@ pub(crate) async fn prepare(wish: Wish, signals: &mut Signals) -> Result<Ready, 
     let is_dry = settings.safety.dry_run;
     let (armed, assessment) = judge(loaded, now);
     let place = Place::open(loaded, &run_id, now)?;
-    let figures = Figures {
+    let mut figures = Figures {
         metrics: Metrics::new(BUILD, &settings.market.symbols, now),
         pictures: Pictures::default(),
         dropped_lines: logging.dropped_counter(),
+        spectators: Vec::new(),
     };
     figures.metrics.armed(armed.is_some());
     figures.metrics.configured(&settings);
     for reason in &assessment.reasons {
         figures.metrics.arming_blocked(reason.code());
     }
+    let runner = Runner {
+        run_id: run_id.clone(),
+        account: place.tag.to_string(),
+        venue: assessment.venue.as_str(),
+        started: now,
+    };
+    let (spectators, watchers) = Spectators::start(&settings, &runner, &figures.metrics, &clock);
+    figures.spectators = watchers;
     let looking = place.watched(loaded, &figures.metrics);
     let plane = ops::bind(settings.ops.address, Port::Exact(settings.ops.port)).await;
     let plane = plane.map_err(|error| {
@@ -177,7 +190,7 @@ pub(crate) async fn prepare(wish: Wish, signals: &mut Signals) -> Result<Ready, 
     })?;
     let address = plane.address;
     let shows_metrics =
-        settings.observability.enabled && settings.observability.exporter == Exporter::Prometheus;
+        settings.observability.enabled && settings.observability.exporter != Exporter::None;
     let parts = PlaneParts {
         metrics: shows_metrics.then(|| figures.metrics.clone()),
         pictures: figures.pictures.clone(),
@@ -264,7 +277,11 @@ pub(crate) async fn prepare(wish: Wish, signals: &mut Signals) -> Result<Ready, 
         setup,
         assessment,
         status,
-        beside: Beside { serving, looking },
+        beside: Beside {
+            serving,
+            looking,
+            spectators,
+        },
         _locks: place.locks,
     })
 }

@@ -80,6 +80,15 @@ impl RestMark {
     }
 }
 
+impl Pushed {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Metrics => "metrics",
+            Self::Traces => "traces",
+        }
+    }
+}
+
 impl Route {
     const fn as_str(self) -> &'static str {
         match self {
@@ -391,6 +400,12 @@ impl Metrics {
         } else {
             self.config_read(at);
         }
+    }
+
+    /// Something was not delivered to the OTLP receiver.
+    pub fn otlp_dropped(&self, what: Pushed, count: u64) {
+        self.counter(OTLP_DROPPED, of(OTLP_DROPPED, what.as_str()))
+            .increment(count);
     }
 
     /// Log lines dropped so far.

@@ -8,6 +8,7 @@
 pub mod exchange;
 pub mod http;
 pub mod installation;
+pub mod receiver;
 
 use actors::clock::Clock;
 use rustix::process::{Pid, Signal, kill_process};

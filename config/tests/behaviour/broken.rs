@@ -99,8 +99,8 @@ fn toml_mistakes_are_named_with_line_and_column() {
             "b.toml:3:1 |  | not valid TOML here | -",
         ),
         (
-            "[observability]\nexporter = \"otlp\"\n",
-            "b.toml:2:12 | observability.exporter | expected none or prometheus; otlp is not part of this build | -",
+            "[observability]\nexporter = \"statsd\"\n",
+            "b.toml:2:12 | observability.exporter | expected one of none, prometheus, otlp | -",
         ),
     ] {
         check(&config(text), &[expected]);

@@ -49,6 +49,7 @@ const OTHER: &[(&str, &str)] = &[
     ("state.dir", "elsewhere"),
     ("simulation.dry_run_try_balance", "5000"), ("simulation.latency_ms", "50"),
     ("observability.enabled", "false"), ("observability.exporter", "none"),
+    ("observability.otlp_endpoint", "http://127.0.0.1:4318"),
     ("ops.address", "127.0.0.2"), ("ops.port", "9999"), ("ops.hosts", "btcbot"),
     ("log.level", "debug"), ("log.http_level", "error"), ("log.format", "json"),
 ];
@@ -89,6 +90,7 @@ fn toml_lines(key: &Key, text: &str) -> String {
         | Kind::Phrase
         | Kind::Moment
         | Kind::Url(_)
+        | Kind::OptionalUrl
         | Kind::Address
         | Kind::Dir
         | Kind::OptionalPath => format!("\"{text}\""),

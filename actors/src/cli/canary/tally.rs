@@ -53,6 +53,8 @@ impl Tally {
             | Observed::Frames(_)
             | Observed::Book(_)
             | Observed::Intent(_)
+            | Observed::IntentOut(_)
+            | Observed::Reserved(..)
             | Observed::Silent(..)
             | Observed::Denied(_)
             | Observed::Router(_)

@@ -135,6 +135,7 @@ impl Story {
             | Observed::Book(_)
             | Observed::Intent(_)
             | Observed::IntentOut(_)
+            | Observed::Reserved(..)
             | Observed::Silent(..)
             | Observed::Denied(_)
             | Observed::Order(_)

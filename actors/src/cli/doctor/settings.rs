@@ -196,13 +196,12 @@ pub(super) fn bind(_: &Facts, loaded: &Loaded) -> Finding {
 
 pub(super) fn exporter(_: &Facts, loaded: &Loaded) -> Finding {
     let observability = &loaded.settings().observability;
-    let is_on = observability.enabled && observability.exporter == Exporter::Prometheus;
-    if is_on {
-        Finding::ok("prometheus")
-    } else {
-        Finding::warn(
+    match (observability.enabled, observability.exporter) {
+        (true, Exporter::Prometheus) => Finding::ok("prometheus"),
+        (true, Exporter::Otlp) => Finding::ok("prometheus and otlp"),
+        (true, Exporter::None) | (false, _) => Finding::warn(
             "no metrics are exported",
             "set OBSERVABILITY_ENABLED=true and OBSERVABILITY_METRICS_EXPORTER=prometheus",
-        )
+        ),
     }
 }
