@@ -45,10 +45,8 @@ pub fn sections(document: &Value, charts: &Charts) -> String {
 /// Renders the page around its sections; `age_ms` is the age of their picture.
 pub fn whole(sections: &str, age_ms: i64) -> String {
     let is_stale = age_ms > STALE_MS;
-    let note = match is_stale {
-        true => format!("STALE: this picture is {} old", words::span(age_ms)),
-        false => "newer figures every second".to_owned(),
-    };
+    // What comes by itself is for the script to say: without one, nothing does.
+    let note = is_stale.then(|| format!("STALE: this picture is {} old", words::span(age_ms)));
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -62,7 +60,7 @@ pub fn whole(sections: &str, age_ms: i64) -> String {
                 script src="/app.js" defer {}
             }
             body class=[is_stale.then_some("stale")] {
-                p id="stream" role="status" { (note) }
+                p id="stream" role="status" { @if let Some(note) = note { (note) } }
                 noscript { p class="aside" { "Without scripts this page loads itself again every 5 s." } }
                 main id="page" { (maud::PreEscaped(sections)) }
             }
