@@ -378,20 +378,13 @@ fn why(place: &Installation, args: &[&str]) -> Finished {
 fn a_lost_live_journal_is_made_again_with_the_orders_that_rest() {
     let simulator = Simulator::with_own_account(33, &[]);
     let place = Installation::armed(&simulator);
-    let resting = [
-        "--set",
-        "strategy.market_maker.half_spread_bps=40",
-        "--set",
-        "strategy.market_maker.requote_bps=100",
-        "--set",
-        "strategy.ttl_seconds=600",
-    ];
-    let mut bot = support::Bot::start(place.run_command(&resting));
+    let mut bot = place.resting(&simulator);
+    let whole = configured(&place, &["recover", "--reason", "beside a process"]);
+    assert_eq!(whole.code, Some(7), "{whole:?}");
+    // Quotes come and go: the kill follows at once on one that is there.
     bot.wait("an open order at the exchange", SOON, |_| {
         (!simulator.open_orders().is_empty()).then_some(())
     });
-    let whole = configured(&place, &["recover", "--reason", "beside a process"]);
-    assert_eq!(whole.code, Some(7), "{whole:?}");
     bot.kill_9();
     let open: BTreeSet<String> = simulator.open_orders().into_iter().collect();
     assert!(!open.is_empty(), "it was killed with orders open");
