@@ -36,6 +36,14 @@ impl<T> Deref for Look<'_, T> {
 }
 
 impl Body {
+    /// Returns the cores that are wired on one thread.
+    pub(crate) const fn desk(&self) -> Option<&Desk> {
+        match self {
+            Self::Desk(desk) => Some(desk),
+            Self::Shells(_) => None,
+        }
+    }
+
     pub(crate) fn gate(&self) -> Look<'_, RiskGate> {
         match self {
             Self::Desk(desk) => Look::Own(desk.gate()),

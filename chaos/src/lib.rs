@@ -15,6 +15,7 @@
 mod bent;
 mod body;
 pub mod campaign;
+pub mod day;
 pub mod disk;
 pub mod faults;
 pub mod flood;

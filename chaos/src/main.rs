@@ -2,7 +2,7 @@
 
 use chaos::campaign::Tier;
 use chaos::world::Outcome;
-use chaos::{campaign, disk, faults, flood, panics, points, process};
+use chaos::{campaign, day, disk, faults, flood, panics, points, process};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,6 +37,8 @@ enum Command {
     Core(Core),
     /// The same with the real actors, in paused time: mailboxes, panics and fresh instances, gate and journal.
     Actors(Core),
+    /// Lives a day of one world with the cores, and counts what they keep hour by hour.
+    Day(Day),
     /// Crashes three short stories before and after every effect.
     CrashPoints(CrashPoints),
     /// Plants bugs and looks for them.
@@ -69,6 +71,18 @@ struct Disk {
     /// Cuts this operation only: replays a failure, with `--from` its seed and `--seeds 1`.
     #[arg(long)]
     cut: Option<usize>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+struct Day {
+    /// Seed of market and faults.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Length of the day, hours.
+    #[arg(long, default_value_t = day::HOURS, value_parser = clap::value_parser!(i64).range(day::HOURS..=240))]
+    hours: i64,
     #[command(flatten)]
     output: Output,
 }
@@ -189,6 +203,10 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Core(core) => run_seeds(campaign::CORES, &core),
         Command::Actors(asked) => run_seeds(campaign::SHELLS, &asked),
+        Command::Day(asked) => {
+            let found = day::run(asked.seed, asked.hours);
+            report("btcbot.chaos-day/v1", found.is_ok(), &found, &asked.output)
+        }
         Command::CrashPoints(asked) => {
             let points = points::run(asked.stride, |outcome| show("crash-points", outcome));
             let schema = "btcbot.chaos-points/v1";

@@ -38,8 +38,10 @@ pub const START: Timestamp = Timestamp(1_700_000_000_000_000);
 pub(crate) const RESOLVE_EVERY_MS: i64 = 10_000;
 /// When hands and echoes begin to matter, milliseconds.
 pub(crate) const OWNER_FROM_MS: i64 = 15_000;
-/// Steps of one run. More means that something answers itself without end.
+/// Steps of one run for each ten minutes of faults. More means that something answers itself without end.
 const STEPS_MAX: u64 = 5_000_000;
+/// Those ten minutes, milliseconds.
+const STEPS_MS: i64 = 600_000;
 /// Wakes without time passing; more means that a core does not move its deadline.
 const WAKES_MAX: u32 = 10_000;
 
@@ -397,11 +399,13 @@ impl World {
 
     /// Lets everything happen that is due up to a moment, or up to the start of a process that is not ours to make.
     pub(crate) fn pass(&mut self, end: Timestamp) {
+        let parts = u64::try_from(1 + self.plan.faults_ms / STEPS_MS).unwrap_or(1);
+        let steps_max = STEPS_MAX * parts;
         while !self.is_start_due()
             && let Some(at) = self.next_due().filter(|at| *at <= end)
         {
             self.figures.steps += 1;
-            assert!(self.figures.steps <= STEPS_MAX, "a run ends");
+            assert!(self.figures.steps <= steps_max, "a run ends");
             self.wakes = if at > self.now { 0 } else { self.wakes + 1 };
             assert!(self.wakes <= WAKES_MAX, "time passes");
             self.now = self.now.max(at);

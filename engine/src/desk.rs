@@ -157,6 +157,11 @@ impl Desk {
         }
     }
 
+    /// Returns every core, for whoever counts what they hold.
+    pub const fn cores(&self) -> &Cores {
+        &self.cores
+    }
+
     /// Returns the books.
     pub const fn books(&self) -> &Books {
         &self.cores.books
