@@ -55,8 +55,8 @@ impl KeyWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Tell;
-    use actix::{Actor, Context, Handler};
+    use crate::link::tests::Ear;
+    use actix::Actor;
     use config::load::{Dotenv, Sources};
     use engine::time::Timestamp;
     use std::ffi::OsString;
@@ -65,20 +65,6 @@ mod tests {
     const DAY_MS: i64 = 86_400_000;
     /// The first of January 2026.
     const START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
-
-    struct Ear(mpsc::UnboundedSender<RiskIn>);
-
-    impl Actor for Ear {
-        type Context = Context<Self>;
-    }
-
-    impl Handler<Tell<RiskIn>> for Ear {
-        type Result = ();
-
-        fn handle(&mut self, message: Tell<RiskIn>, _ctx: &mut Context<Self>) {
-            self.0.send(message.0).expect("the test listens");
-        }
-    }
 
     fn loaded(dry_run: &str, rotated_at: &str) -> Loaded {
         let env = [

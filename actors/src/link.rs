@@ -129,3 +129,25 @@ impl<T: Send + 'static> Link<T> {
             .expect("no holder of the link's lock can panic") = None;
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::Tell;
+    use actix::{Actor, Context, Handler};
+    use tokio::sync::mpsc;
+
+    /// Says again what a link delivers to it.
+    pub(crate) struct Ear<M>(pub(crate) mpsc::UnboundedSender<M>);
+
+    impl<M: Unpin + 'static> Actor for Ear<M> {
+        type Context = Context<Self>;
+    }
+
+    impl<M: Send + Unpin + 'static> Handler<Tell<M>> for Ear<M> {
+        type Result = ();
+
+        fn handle(&mut self, message: Tell<M>, _ctx: &mut Context<Self>) {
+            self.0.send(message.0).expect("the test listens");
+        }
+    }
+}

@@ -200,24 +200,10 @@ mod tests {
     use super::*;
     use crate::driver::reads::tests::{answer, rig};
     use crate::gate::{Flag, GateOwner};
-    use crate::link::{Link, Tell};
-    use actix::{Actor, Context, Handler};
+    use crate::link::Link;
+    use crate::link::tests::Ear;
+    use actix::Actor;
     use tokio::sync::mpsc;
-
-    /// What the gate core is told.
-    struct Ear(mpsc::UnboundedSender<RiskIn>);
-
-    impl Actor for Ear {
-        type Context = Context<Self>;
-    }
-
-    impl Handler<Tell<RiskIn>> for Ear {
-        type Result = ();
-
-        fn handle(&mut self, message: Tell<RiskIn>, _ctx: &mut Context<Self>) {
-            self.0.send(message.0).expect("the test listens");
-        }
-    }
 
     /// Our clock is set this far from where the exchange's stands; expects what the gate core is told, and the flag.
     async fn check(apart_ms: i64, expected: RiskIn, is_killed: bool) {

@@ -5,7 +5,7 @@
 
 use crate::flood::exchange::{Exchange, Line};
 use crate::flood::trade;
-use crate::panics::rig::Base;
+use crate::panics::base::Base;
 use actors::clock::Clock;
 use actors::gate::Flag;
 use std::collections::BTreeMap;

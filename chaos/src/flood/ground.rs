@@ -1,7 +1,8 @@
 //! The ground of real sockets: submit line, client and stream as `run` makes them, on an exchange of this machine.
 
 use super::exchange::Access;
-use crate::panics::rig::{Base, Ground};
+use crate::panics::base::Base;
+use crate::panics::rig::Ground;
 use actors::clock::StampSource;
 use actors::driver::endpoint::Endpoint;
 use actors::driver::line::LineLimits;

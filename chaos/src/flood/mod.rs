@@ -10,7 +10,8 @@ mod ground;
 mod trips;
 
 use crate::life;
-use crate::panics::rig::{Base, Rig};
+use crate::panics::base::Base;
+use crate::panics::rig::Rig;
 use crate::plan::Plan;
 use crate::wire;
 use actors::clock::Clock;

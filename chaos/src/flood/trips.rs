@@ -1,7 +1,7 @@
 //! The hand that trips: from a thread of its own, half of the times past the mailboxes and half through one.
 
 use super::exchange::Exchange;
-use crate::panics::rig::Base;
+use crate::panics::base::Base;
 use actors::gate::{Flag, Gate};
 use actors::link::Sent;
 use engine::dice::Dice;

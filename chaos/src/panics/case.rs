@@ -1,9 +1,10 @@
 //! One case: a system that trades, one panic, and what the policy promises for its actor.
 
+use super::base::Base;
 use super::exchange::Venue;
 use super::fuse::Case;
 use super::messages::Message;
-use super::rig::{Base, Rig};
+use super::rig::Rig;
 use super::samples::Samples;
 use crate::plan::Plan;
 use crate::wire;

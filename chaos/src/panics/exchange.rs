@@ -3,7 +3,8 @@
 //! No socket. A request takes its milliseconds, the stream is pushed straight into the feed's link, and the last look
 //! at the gate is taken with the port's own judge on the line before the order counts as sent.
 
-use super::rig::{Base, Ground};
+use super::base::Base;
+use super::rig::Ground;
 use crate::wire;
 use actors::clock::Clock;
 use actors::driver::Keys;

@@ -3,9 +3,11 @@
 //! Each case is a system of its own on a thread of its own: real shells, real guardians, the real panic hook, an
 //! exchange inside the process, real time. Metrics and Secrets have no core and are not in the matrix.
 
+pub(crate) mod base;
 mod case;
 mod exchange;
 pub(crate) mod fuse;
+mod listening;
 mod messages;
 pub(crate) mod rig;
 mod samples;

@@ -4,7 +4,9 @@
 //! It follows `actors/src/system/pipeline.rs` actor by actor; what differs is that every core and port is behind the
 //! fuse, and that every instance is counted. It trades: a panic is only worth something while orders leave.
 
+use super::base::Base;
 use super::fuse::{Fuse, Hooked, Mined, MinedCore, Shared, Witness};
+use super::listening::{Listening, ListeningPort};
 use super::messages::Message;
 use super::samples::Samples;
 use super::sight::Seeing;
@@ -13,17 +15,13 @@ use crate::plan::Plan;
 use crate::planted::Plant;
 use actix::{Actor, Context};
 use actors::beats::Beats;
-use actors::cli::version::BUILD;
 use actors::clock::Clock;
-use actors::driver::endpoint::Endpoint;
-use actors::driver::stream::StreamParts;
-use actors::driver::{Keys, tls};
 use actors::exits::Exits;
-use actors::gate::{Flag, Gate, GateOwner};
+use actors::gate::{Gate, GateOwner};
 use actors::guardian::{self, COMMANDS_MAX, Command, Curtain};
-use actors::journal::{Journal, JournalEvent, JournalThread};
+use actors::journal::{Journal, JournalThread};
 use actors::link::{Link, Sent};
-use actors::market_feed::{self, Approach, MarketFeedPort};
+use actors::market_feed::{self, Approach};
 use actors::metrics::Metrics;
 use actors::observer::Eyes;
 use actors::order_book::{self, OrderBookPort};
@@ -129,7 +127,7 @@ impl Past {
 }
 
 type Made = Rc<RefCell<BTreeMap<ActorName, u32>>>;
-type Heard = Rc<RefCell<Vec<(ActorName, Timestamp)>>>;
+pub(super) type Heard = Rc<RefCell<Vec<(ActorName, Timestamp)>>>;
 
 /// Where a system stands: its way out, its reads and its stream.
 pub(crate) trait Ground: Clone + 'static {
@@ -148,63 +146,6 @@ pub(crate) trait Ground: Clone + 'static {
 
     /// Makes a port for the feed; again for each instance.
     fn feed(&self) -> Self::Feed;
-}
-
-/// What a ground is made of, and the system on it.
-#[derive(Clone)]
-pub(crate) struct Base {
-    pub(crate) clock: Clock,
-    pub(crate) links: Links,
-    pub(crate) owner: Arc<GateOwner>,
-    pub(crate) eyes: Eyes,
-    pub(crate) metrics: Metrics,
-    /// Outlives every instance of the feed.
-    approach: Approach,
-}
-
-impl Base {
-    /// Makes the parts of one system. The gate is shut for its mode alone.
-    pub(crate) fn new(clock: Clock) -> Self {
-        let owner = Arc::new(GateOwner::new());
-        open(&owner);
-        Self {
-            links: Links::default(),
-            owner,
-            eyes: Eyes::default(),
-            metrics: Metrics::new(BUILD, &[], clock.now()),
-            approach: Approach::default(),
-            clock,
-        }
-    }
-
-    /// What the journal's events do: orders that are on disk are told, and a failure kills.
-    pub(crate) fn on_event(&self, waiting: &Waiting) -> impl FnMut(JournalEvent) + Send + 'static {
-        let (router, gate) = (self.links.router.clone(), self.owner.gate());
-        let (waiting, eyes) = (waiting.clone(), Eyes::default());
-        move |event| match event {
-            JournalEvent::Durable { seq, .. } => {
-                order_router::report_durable(&waiting, seq, &router, &gate, &eyes);
-            }
-            JournalEvent::Failed(_) => {
-                gate.kill(ModeCode::JournalError);
-            }
-        }
-    }
-
-    /// Makes the feed's real port; `url` is where it connects.
-    pub(crate) fn feed_port(&self, url: &str, keys: &Keys) -> MarketFeedPort {
-        let source = StreamParts {
-            endpoint: Endpoint::parse(url).expect("a loopback address"),
-            tls: tls::client_config(),
-            keys: keys.clone(),
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-            connect_time_max: Duration::from_secs(5),
-        };
-        let (gate, eyes) = (self.owner.gate(), self.eyes.clone());
-        let approach = self.approach.clone();
-        MarketFeedPort::new(source, approach, &self.links, false, gate, eyes)
-    }
 }
 
 /// One system while it is put together.
@@ -325,16 +266,6 @@ impl<G: Ground> Rig<G> {
 async fn tell<T: Send + 'static>(link: &Link<T>, make: impl Fn() -> T) {
     while link.send(make()) != Sent::Delivered {
         tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-/// Lowers what only the start has raised; the flag of the mode is the RiskGate's to lower.
-fn open(owner: &GateOwner) {
-    let gate = owner.gate();
-    for flag in Flag::ALL.into_iter().filter(|flag| *flag != Flag::Observe) {
-        owner
-            .lower(flag, gate.serial())
-            .expect("nobody else has the gate yet");
     }
 }
 
@@ -613,40 +544,4 @@ fn mined<P: Perform>(
         },
         Mined { port, fuse },
     )
-}
-
-/// The supervisor's core, with a note of when it heard of which end.
-struct Listening {
-    core: Supervisor,
-    heard: Heard,
-}
-
-impl Core for Listening {
-    type In = <Supervisor as Core>::In;
-    type Effect = <Supervisor as Core>::Effect;
-
-    fn handle(&mut self, now: Timestamp, input: Self::In, out: &mut Outbox<Self::Effect>) {
-        if let engine::supervisor::SupervisorIn::Ended(actor) = input {
-            self.heard.borrow_mut().push((actor, now));
-        }
-        self.core.handle(now, input, out);
-    }
-
-    fn deadline(&self) -> Option<Timestamp> {
-        self.core.deadline()
-    }
-
-    fn wake(&mut self, now: Timestamp, out: &mut Outbox<Self::Effect>) {
-        self.core.wake(now, out);
-    }
-}
-
-struct ListeningPort(SupervisorPort);
-
-impl Perform for ListeningPort {
-    type Core = Listening;
-
-    fn perform(&mut self, now: Timestamp, effect: <Supervisor as Core>::Effect) {
-        self.0.perform(now, effect);
-    }
 }

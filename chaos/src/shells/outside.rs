@@ -3,7 +3,8 @@
 //! What a port does is one line: it says which effect has left. When and whether it arrives is the world's to say.
 
 use super::process::Time;
-use crate::panics::rig::{Base, Ground};
+use crate::panics::base::Base;
+use crate::panics::rig::Ground;
 use crate::world::World;
 use actors::driver::Keys;
 use actors::exits::Exits;
