@@ -25,6 +25,8 @@ PATH="$scratch/venv/bin:$PATH"
 # Prometheus: syntax, and for each rule a case that fires and one that does not.
 rules=deploy/prometheus/btcbot.rules.yml tests=deploy/prometheus/btcbot.test.yml
 must "alert rules" promtool check rules "$rules"
+sed 's/vector(1)/vector(1/' "$rules" >"$scratch/syntax.yml"
+must_not "alert rules" promtool check rules "$scratch/syntax.yml"
 must "alert rules' unit tests" promtool test rules "$tests"
 must "Prometheus configuration" promtool check config deploy/prometheus/prometheus.yml
 for alert in $(sed -n 's/^ *- alert: //p' "$rules"); do
@@ -87,6 +89,8 @@ must "compose: every service is shut in" python3 "$scratch/shut_in.py" docker-co
 sed 's/"127.0.0.1:3000:3000"/"3000:3000"/' docker-compose.yml >"$scratch/compose.yml"
 must_not "compose" python3 "$scratch/shut_in.py" "$scratch/compose.yml"
 must "workflows" check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+sed 's/timeout-minutes:/timeout-minuets:/' .github/workflows/ci.yml >"$scratch/ci.yml"
+must_not "workflows" check-jsonschema --builtin-schema vendor.github-workflows "$scratch/ci.yml"
 must "Kubernetes manifests" kubernetes-validate --strict deploy/kubernetes/{statefulset,service,configmap}.yaml
 sed 's/replicas: 1/replica: 1/' deploy/kubernetes/statefulset.yaml >"$scratch/statefulset.yaml"
 must_not "Kubernetes manifests" kubernetes-validate --strict "$scratch/statefulset.yaml"

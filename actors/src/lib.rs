@@ -33,6 +33,7 @@ pub mod order_book;
 pub mod order_router;
 pub mod otlp;
 pub mod out;
+pub mod outbox;
 pub mod page;
 pub mod params;
 pub mod post;

@@ -141,6 +141,8 @@ const CANCEL_OUTCOMES: &[&str] = &[
     "failed",
 ];
 const RELOADS: &[&str] = &["applied", "unchanged", "refused"];
+const SEVERITIES: &[&str] = &["info", "critical"];
+const DELIVERIES: &[&str] = &["taken", "refused", "failed"];
 const RECONCILE_OUTCOMES: &[&str] = &["clean", "failed"];
 
 const THREADS: &[&str] = &[
@@ -226,6 +228,9 @@ catalogue! {
     OTLP_DROPPED "btcbot_otlp_dropped_total" Counter Labels::Of("signal", PUSHED), "Spans, and pushes of metrics, that were not delivered";
     HTTP_REQUESTS "btcbot_http_requests_total" Counter Labels::Of("route", ROUTES), "Requests to the read-only plane";
     LOG_DROPPED "btcbot_log_lines_dropped_total" Counter Labels::None, "Log lines dropped because their reader is too slow";
+    EVENTS_WAITING "btcbot_events_queue_depth" Gauge Labels::None, "Events that wait for the webhook";
+    EVENTS_DROPPED "btcbot_events_dropped_total" Counter Labels::Of("severity", SEVERITIES), "Events dropped because the webhook is too slow";
+    EVENTS_DELIVERIES "btcbot_events_deliveries_total" Counter Labels::Of("outcome", DELIVERIES), "Attempts to tell the webhook";
     PROCESS_RSS "btcbot_process_resident_memory_bytes" Gauge Labels::None, "Resident memory";
     PROCESS_FDS "btcbot_process_open_fds" Gauge Labels::None, "Open file descriptors";
     PROCESS_THREADS "btcbot_process_threads" Gauge Labels::None, "Threads";
@@ -563,6 +568,8 @@ mod report;
 mod values;
 
 pub use values::RESTART_NEEDED;
+
+pub use report::{Delivery, Severity};
 
 #[cfg(test)]
 mod tests;

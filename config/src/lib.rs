@@ -27,6 +27,7 @@ pub mod redact;
 pub mod reload;
 mod retired;
 mod rules;
+pub mod secret_hook;
 mod secret_sources;
 pub mod secrets;
 pub mod settings;

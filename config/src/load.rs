@@ -11,6 +11,7 @@ use crate::kind::Plain;
 use crate::layers::{Entry, Layer, Reading};
 use crate::names::{self, KEYS};
 use crate::rules;
+use crate::secret_hook::HookKey;
 use crate::secret_sources::SecretFiles;
 use crate::secrets::{SecretName, Secrets};
 use crate::settings::Settings;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The lowest layer; documents every key.
 pub const DEFAULT_TOML: &str = include_str!("../default.toml");
@@ -171,6 +173,7 @@ pub struct Loaded {
     settings: Settings,
     provenance: BTreeMap<&'static str, Setting>,
     secrets: Secrets,
+    hook_key: Option<Arc<HookKey>>,
     files: Vec<FileRead>,
     env_file_too_open: bool,
     config_hash: String,
@@ -191,6 +194,11 @@ impl Loaded {
     /// Returns the credentials.
     pub const fn secrets(&self) -> &Secrets {
         &self.secrets
+    }
+
+    /// Returns the key that signs events for the webhook, if one is configured.
+    pub fn hook_key(&self) -> Option<Arc<HookKey>> {
+        self.hook_key.clone()
     }
 
     /// Returns the files that were read, lowest layer first; without files that hold a single secret.
@@ -262,6 +270,7 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigErrors> {
     } else {
         Secrets::default()
     };
+    let hook_key = hook_key(&merged, &layers, &sources, &mut problems);
     if let Some(errors) = ConfigErrors::collect(std::mem::take(&mut problems)) {
         return Err(errors);
     }
@@ -284,6 +293,7 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigErrors> {
         settings,
         provenance,
         secrets,
+        hook_key,
         files,
         env_file_too_open,
         config_hash,
@@ -424,6 +434,33 @@ fn secret_files(merged: &Figment, layers: &[Layer], sources: &Sources) -> Secret
         named,
         mounts,
         uid: sources.uid,
+    }
+}
+
+/// The key of the webhook's events. What is no such file is refused without its path: it may be the key itself.
+fn hook_key(
+    merged: &Figment,
+    layers: &[Layer],
+    sources: &Sources,
+    problems: &mut Vec<Problem>,
+) -> Option<Arc<HookKey>> {
+    let (layer, entry) = effective(merged, layers, "events.secret_file")?;
+    let file = entry.plain.to_string();
+    if file.is_empty() || !sources.reads_secrets {
+        return None;
+    }
+    match HookKey::read(&sources.working_dir.join(file), sources.uid) {
+        Ok(key) => Some(Arc::new(key)),
+        Err(error) => {
+            let place = Place::of(layer.rank, &entry.origin);
+            let problem = Problem::new(place, "EVENTS_SECRET_FILE", error.to_string());
+            problems.push(if error.is_permission() {
+                problem.permission()
+            } else {
+                problem
+            });
+            None
+        }
     }
 }
 

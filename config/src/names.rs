@@ -190,6 +190,9 @@ pub const KEYS: &[Key] = &[
     key("ops.port", "OBSERVABILITY_PROMETHEUS_PORT", int(0, 65_535), Cold),
     key("ops.hosts", "BTCBOT__OPS__HOSTS", Kind::Hosts, Cold),
 
+    key("events.webhook_url", "EVENTS_WEBHOOK_URL", Kind::OptionalUrl, Cold),
+    key("events.secret_file", "EVENTS_SECRET_FILE", Kind::OptionalPath, Cold),
+
     key("log.level", "LOG_LEVEL", Kind::Level, Hot),
     key("log.http_level", "HTTPX_LOG_LEVEL", Kind::Level, Hot),
     key("log.format", "LOG_FORMAT", Kind::Choice(&["auto", "json", "pretty"]), Cold),

@@ -60,6 +60,11 @@ fn pairs_in_order(settings: &Settings) -> Vec<Broken> {
             "orders.reconcile_max_age_seconds",
             "must not be below orders.reconcile_interval_seconds",
         ),
+        (
+            settings.events.webhook_url.is_none() || settings.events.secret_file.is_some(),
+            "events.webhook_url",
+            "needs events.secret_file: a receiver must be able to tell our events from others",
+        ),
     ];
     failed(rules)
 }

@@ -46,6 +46,8 @@ pub struct Settings {
     pub observability: Observability,
     /// The read-only HTTP plane.
     pub ops: Ops,
+    /// News for a receiver of the operator's.
+    pub events: Events,
     /// Logging.
     pub log: Log,
 }
@@ -425,6 +427,18 @@ pub struct Ops {
     pub port: u16,
     /// Names under which the plane answers beside its addresses and `localhost`.
     pub hosts: Vec<String>,
+}
+
+/// News for a receiver of the operator's; both or neither.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// Where events are posted; `None` tells nobody.
+    #[serde(deserialize_with = "optional_endpoint")]
+    pub webhook_url: Option<Endpoint>,
+    /// File with the key that signs them.
+    #[serde(deserialize_with = "optional_path")]
+    pub secret_file: Option<PathBuf>,
 }
 
 /// Logging.

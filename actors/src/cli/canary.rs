@@ -210,11 +210,12 @@ async fn fly(
     let ended = operate::operate(ready.setup, signals, until, async |_reads| ())
         .await
         .map_err(run::unusable)?;
-    ready.beside.stop();
     let tally = tally.lock().expect("nobody panics with the tally").clone();
     let status = ready.status.read();
     let status = status.expect("no holder of the status can panic").clone();
-    conclude(flags, ask, warned, (&ended, &tally, &status))
+    let exit = exit_of(&ended, &tally);
+    ready.beside.stop(&ended, exit);
+    conclude(flags, ask, warned, exit, (&ended, &tally, &status))
 }
 
 /// What an earlier life has left behind lets no order out either.
@@ -274,9 +275,9 @@ fn conclude(
     flags: &Flags,
     ask: &Ask,
     warnings: Vec<String>,
+    exit: Exit,
     (ended, tally, status): (&Ended, &Tally, &Status),
 ) -> Outcome {
-    let exit = exit_of(ended, tally);
     let denials: BTreeMap<_, _> = status.denials.iter().collect();
     let leftovers: Vec<String> = (ended.leftovers.iter())
         .map(|view| view.client_id().to_string())

@@ -27,7 +27,7 @@ use crate::redact::Filter;
 use crate::reload::Again;
 use crate::secrets;
 use crate::signals::Signals;
-use crate::spectators::{Runner, Spectators};
+use crate::spectators::{Ending, Runner, Spectators};
 use crate::status::{Identity, Status};
 use crate::store::{self, Header, Store, StoreError, Venue};
 use config::arming::{self, Armed, Assessment};
@@ -87,8 +87,9 @@ async fn trade(
     let ended = operate::operate(ready.setup, signals, until, async |_reads| ())
         .await
         .map_err(unusable)?;
-    ready.beside.stop();
-    Ok(conclude(args, &ended, &ready.assessment, &ready.status))
+    let exit = conclude(args, &ended, &ready.assessment, &ready.status);
+    ready.beside.stop(&ended, exit);
+    Ok(exit)
 }
 
 /// What is to be run.
@@ -129,13 +130,17 @@ pub(crate) struct Beside {
 }
 
 impl Beside {
-    /// Ends it.
-    pub(crate) fn stop(self) {
+    /// Ends it, and tells the end.
+    pub(crate) fn stop(self, ended: &Ended, exit: Exit) {
         self.serving.abort();
         if let Some(looking) = self.looking {
             looking.abort();
         }
-        self.spectators.stop();
+        self.spectators.stop(&Ending {
+            cause: cause(&ended.cause),
+            leftovers: ended.leftovers.len(),
+            exit: exit.code(),
+        });
     }
 }
 
@@ -176,9 +181,12 @@ pub(crate) async fn prepare(wish: Wish, signals: &mut Signals) -> Result<Ready, 
         run_id: run_id.clone(),
         account: place.tag.to_string(),
         venue: assessment.venue.as_str(),
+        is_armed: assessment.is_armed(),
+        config_hash: loaded.config_hash().to_owned(),
         started: now,
     };
-    let (spectators, watchers) = Spectators::start(&settings, &runner, &figures.metrics, &clock);
+    let (metrics, key) = (&figures.metrics, loaded.hook_key());
+    let (spectators, watchers) = Spectators::start(&settings, key, &runner, metrics, &clock);
     figures.spectators = watchers;
     let looking = place.watched(loaded, &figures.metrics);
     let plane = ops::bind(settings.ops.address, Port::Exact(settings.ops.port)).await;

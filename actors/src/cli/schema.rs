@@ -72,9 +72,10 @@ fn shape(kind: Kind) -> Map<String, Value> {
         Kind::Choice(words) => json!({"type": "string", "enum": words}),
         Kind::Exporter => json!({"type": "string", "enum": ["none", "prometheus", "otlp"]}),
         Kind::Level => json!({"type": "string", "enum": LEVELS}),
-        Kind::Phrase | Kind::Moment | Kind::OptionalPath => json!({"type": "string"}),
+        Kind::Phrase | Kind::Moment | Kind::OptionalPath | Kind::OptionalUrl => {
+            json!({"type": "string"})
+        }
         Kind::Dir => json!({"type": "string", "minLength": 1}),
-        Kind::OptionalUrl => json!({"type": "string"}),
         Kind::Url(_) | Kind::Address => json!({"type": "string", "minLength": 1}),
         Kind::Scopes => json!({"type": "array", "items": {"type": "string", "minLength": 1}}),
         Kind::Symbols => {

@@ -41,6 +41,46 @@ impl OrderMark {
     }
 }
 
+/// How much is lost when an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Somebody has to know.
+    Critical,
+}
+
+/// How an attempt to tell the webhook ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Taken by the receiver.
+    Taken,
+    /// Not wanted by the receiver; not repeated.
+    Refused,
+    /// No answer, or none that is final; repeated.
+    Failed,
+}
+
+impl Severity {
+    /// Returns the word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl Delivery {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 impl Stage {
     const fn as_str(self) -> &'static str {
         match self {
@@ -379,6 +419,21 @@ impl Metrics {
     /// Records that wait for the disk.
     pub fn journal_depth(&self, depth: usize) {
         self.set(JOURNAL_DEPTH, size(depth));
+    }
+
+    /// Events that wait for the webhook.
+    pub fn events_waiting(&self, count: usize) {
+        self.set(EVENTS_WAITING, size(count));
+    }
+
+    /// An event was dropped.
+    pub fn event_dropped(&self, severity: Severity) {
+        self.count(EVENTS_DROPPED, severity.as_str());
+    }
+
+    /// An attempt to tell the webhook ended.
+    pub fn event_ended(&self, how: Delivery) {
+        self.count(EVENTS_DELIVERIES, how.as_str());
     }
 
     /// A request to the read-only plane.

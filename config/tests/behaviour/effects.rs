@@ -51,15 +51,19 @@ const OTHER: &[(&str, &str)] = &[
     ("observability.enabled", "false"), ("observability.exporter", "none"),
     ("observability.otlp_endpoint", "http://127.0.0.1:4318"),
     ("ops.address", "127.0.0.2"), ("ops.port", "9999"), ("ops.hosts", "btcbot"),
+    ("events.webhook_url", "http://127.0.0.1:9099/btcbot"), ("events.secret_file", "credential"),
     ("log.level", "debug"), ("log.http_level", "error"), ("log.format", "json"),
 ];
 
 fn world() -> World {
-    World::new().file("credential", "Q0FOQVJZ")
+    World::new().file("credential", "Q0FOQVJZQ0FOQVJZQ0FOQVJZ")
 }
 
 /// Budgets may be lifted against an exchange on this machine only.
 fn world_of(key: &Key) -> World {
+    if key.path == "events.webhook_url" {
+        return world().env("EVENTS_SECRET_FILE", "credential");
+    }
     if key.path != "slo.lift_budgets" {
         return world();
     }
