@@ -24,6 +24,8 @@ use std::time::Duration;
 
 /// Time between two looks.
 pub const EVERY: Duration = Duration::from_millis(50);
+/// Longest wait for whoever reads the note that a process leaves at its end.
+const NOTE_TIME_MAX: Duration = Duration::from_secs(1);
 /// Time between two signs to the service manager, milliseconds.
 const SIGN_MS: i64 = 5_000;
 
@@ -183,9 +185,21 @@ fn abort(thread: &str, age_ms: i64) -> ! {
         let state = state.unwrap_or("State: ?");
         note += &format!("  {} {state} {place}\n", name.trim());
     }
-    // Nobody may be left to read it.
-    let _ = std::io::stderr().write_all(note.as_bytes());
+    leave(note);
     std::process::abort()
+}
+
+/// Writes the note from a thread of its own: whoever should read it may be what stands still.
+fn leave(note: String) {
+    let (done, is_done) = std::sync::mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().spawn(move || {
+        // Nobody may be left to read it.
+        let _ = std::io::stderr().write_all(note.as_bytes());
+        let _ = done.send(());
+    });
+    if thread.is_ok() {
+        let _ = is_done.recv_timeout(NOTE_TIME_MAX);
+    }
 }
 
 #[cfg(test)]

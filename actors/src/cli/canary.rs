@@ -7,15 +7,18 @@ mod ask;
 mod tally;
 
 use crate::cli::ConfigSource;
+use crate::cli::closing::Closing;
 use crate::cli::doctor;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::probe::Probe;
-use crate::cli::report::Report;
 use crate::cli::resolve::{self, Forced};
-use crate::cli::run::{self, READY_WITHIN, Ready, Wish};
+use crate::cli::run::ready::{Ready, Wish, prepare};
+use crate::cli::run::{READY_WITHIN, place};
+use crate::cli::unusable;
 use crate::clock::Clock;
 use crate::observer::{Observed, Watcher};
-use crate::operate::{self, Cause, Ended, Until};
+use crate::operate::{self, Until};
+use crate::out::{ReaderGone, Voice};
 use crate::signals::Signals;
 use crate::status::Status;
 use ask::Ask;
@@ -24,7 +27,6 @@ use clap::{Args, Subcommand};
 use config::arming::{self, Venue};
 use config::load::Loaded;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tally::Tally;
@@ -115,7 +117,7 @@ pub fn canary(args: &CanaryArgs, mut signals: Signals) -> Outcome {
         .map_err(|error| Failed::new(Exit::Permission, error.to_string()))?;
     allowed(flags, &loaded)?;
     fits_the_exchange(&ask, &loaded)?;
-    run::unheld(&loaded)?;
+    place::unheld(&loaded)?;
     let warned = healthy(flags, forced)?;
     actix_rt::System::new().block_on(async { fly(flags, &ask, loaded, warned, &mut signals).await })
 }
@@ -189,15 +191,16 @@ async fn fly(
     signals: &mut Signals,
 ) -> Outcome {
     let tally = Arc::new(Mutex::new(Tally::new(Clock::start().now())));
+    let voice = Voice::start(flags.json, ReaderGone::IsIgnored);
     let (fail, has_failed) = watch::channel(false);
     let wish = Wish {
         settings: Arc::new(ask.narrowed(loaded.settings())),
         loaded,
-        is_silent: flags.json,
+        voice: voice.clone(),
         watcher: watcher(Arc::clone(&tally), fail),
         again: None,
     };
-    let ready = run::prepare(wish, signals).await?;
+    let ready = prepare(wish, signals).await?;
     held_back(&ready, ask)?;
     let life_s = i64::from(ask.cycles) * ask.cycle_seconds + ask.ttl_seconds + PROOF_SECONDS;
     let until = Until {
@@ -209,13 +212,19 @@ async fn fly(
     };
     let ended = operate::operate(ready.setup, signals, until, async |_reads| ())
         .await
-        .map_err(run::unusable)?;
+        .map_err(unusable::journal)?;
     let tally = tally.lock().expect("nobody panics with the tally").clone();
     let status = ready.status.read();
     let status = status.expect("no holder of the status can panic").clone();
-    let exit = exit_of(&ended, &tally);
-    ready.beside.stop(&ended, exit);
-    conclude(flags, ask, warned, exit, (&ended, &tally, &status))
+    let verdict = if tally.has_passed() {
+        Exit::Ok
+    } else {
+        Exit::Failure
+    };
+    let closing = Closing::new(&ended, &status, verdict);
+    ready.beside.stop(&closing.ending());
+    report(flags, ask, &closing, &tally, (warned, &voice));
+    Ok(closing.exit)
 }
 
 /// What an earlier life has left behind lets no order out either.
@@ -258,61 +267,34 @@ fn watcher(tally: Arc<Mutex<Tally>>, fail: watch::Sender<bool>) -> Watcher {
     })
 }
 
-fn exit_of(ended: &Ended, tally: &Tally) -> Exit {
-    match &ended.cause {
-        Cause::Fatal(_) => Exit::Internal,
-        Cause::Journal(_) => Exit::Store,
-        Cause::Quit => Exit::Quit,
-        Cause::NotReady(missing) if missing.contains(&"clock") => Exit::Unreachable,
-        Cause::NotReady(_) => Exit::Deadline,
-        Cause::Done | Cause::Asked if !ended.leftovers.is_empty() => Exit::Deadline,
-        Cause::Done | Cause::Asked if tally.has_passed() => Exit::Ok,
-        Cause::Done | Cause::Asked => Exit::Failure,
-    }
-}
-
-fn conclude(
+/// Says what became of the flight, to people or as one JSON object.
+fn report(
     flags: &Flags,
     ask: &Ask,
-    warnings: Vec<String>,
-    exit: Exit,
-    (ended, tally, status): (&Ended, &Tally, &Status),
-) -> Outcome {
-    let denials: BTreeMap<_, _> = status.denials.iter().collect();
-    let leftovers: Vec<String> = (ended.leftovers.iter())
-        .map(|view| view.client_id().to_string())
-        .collect();
+    closing: &Closing<'_>,
+    tally: &Tally,
+    (warnings, voice): (Vec<String>, &Voice),
+) {
+    let doctor = if warnings.is_empty() { "PASS" } else { "WARN" };
     let mut data = tally.to_json();
     data["symbol"] = json!(ask.symbol);
-    data["venue"] = json!(status.identity.venue);
     data["notional_try"] = json!(ask.notional);
-    data["cause"] = json!(run::cause(&ended.cause));
-    data["cycles"] = json!(ended.cycles);
-    data["mode"] = json!(status.mode.as_str());
-    data["denials"] = json!(denials);
-    data["leftovers"] = json!(leftovers);
-    let doctor = if warnings.is_empty() { "PASS" } else { "WARN" };
     data["doctor"] = json!(doctor);
+    let denials = closing.denials().iter();
     let text = format!(
         "canary {} ({}): {}{}{}doctor {doctor}\n",
-        if exit == Exit::Ok { "passed" } else { "failed" },
-        run::cause(&ended.cause),
+        if closing.exit == Exit::Ok {
+            "passed"
+        } else {
+            "failed"
+        },
+        closing.cause(),
         tally.text(),
         denials
-            .iter()
             .map(|(code, count)| format!("denied    {code} {count} times\n"))
             .collect::<String>(),
-        leftovers
-            .iter()
-            .map(|id| format!("left over {id}\n"))
-            .collect::<String>(),
+        closing.leftover_lines(),
     );
-    let report = Report {
-        command: "canary",
-        ok: exit == Exit::Ok,
-        data,
-        warnings,
-    };
-    report.print(flags.json, &text)?;
-    Ok(exit)
+    let report = closing.report("canary", data, warnings);
+    voice.report(&report.shown(flags.json, &text));
 }

@@ -6,7 +6,7 @@
 use crate::beats::Beats;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::resolve::{self, Forced};
-use crate::cli::run::install_logging;
+use crate::cli::run::ready::install_logging;
 use crate::cli::version::BUILD;
 use crate::cli::{ConfigSource, demo::entropy};
 use crate::clock::{Clock, StampSource};
@@ -19,7 +19,7 @@ use crate::killer::{Killer, KillerThread};
 use crate::metrics::Metrics;
 use crate::open_ids::OpenIds;
 use crate::operate::client::{Around, client};
-use crate::out;
+use crate::out::{ReaderGone, Voice};
 use crate::redact::Filter;
 use crate::signals::{Event, Signal, Signals};
 use clap::Args;
@@ -73,7 +73,8 @@ pub fn deadman(args: &DeadmanArgs, mut signals: Signals) -> Outcome {
         owner: GateOwner::new(),
         watched: None,
     };
-    out::offer_text(&format!(
+    let voice = Voice::start(false, ReaderGone::IsIgnored);
+    voice.say(&format!(
         "watching {}\n",
         heartbeat::path(&deadman.dir).display()
     ));

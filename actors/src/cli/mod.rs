@@ -3,6 +3,7 @@
 //! Parsing says what was typed; each command resolves what that means. stdout is data, stderr is everything else.
 
 pub mod canary;
+mod closing;
 pub mod completions;
 pub mod config_cmd;
 pub mod config_diff;
@@ -37,6 +38,7 @@ pub mod stage;
 pub mod state;
 pub mod status_cmd;
 pub mod support_bundle;
+mod unusable;
 pub mod version;
 pub mod why;
 
@@ -374,7 +376,7 @@ pub fn commands_beside(args: impl IntoIterator<Item = OsString>) -> String {
 pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
     match cli.command {
         Command::Demo(args) => demo::demo(&args, signals),
-        Command::Run(args) => run::run(&args, signals),
+        Command::Run(args) => run::run(&args, None, signals),
         Command::Stage4Run(args) => stage::stage4(&args, signals),
         Command::Stage7Run(args) => stage::stage7(&args, signals),
         Command::Canary(args) => canary::canary(&args, signals),

@@ -28,6 +28,15 @@ impl Report {
         })
     }
 
+    /// Returns the report for a voice: the object as a line, or `text`.
+    pub fn shown(&self, as_json: bool, text: &str) -> String {
+        if as_json {
+            format!("{}\n", self.to_json())
+        } else {
+            text.to_owned()
+        }
+    }
+
     /// Prints the report: the object as the last line with `--json`, else `text`.
     ///
     /// # Errors

@@ -7,7 +7,6 @@ use crate::cli::RunArgs;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::resolve::{self, Forced};
 use crate::cli::run;
-use crate::out;
 use crate::signals::Signals;
 
 /// Runs the engine as configured, and says so.
@@ -15,11 +14,9 @@ use crate::signals::Signals;
 /// # Errors
 /// As `run`.
 pub fn stage4(args: &RunArgs, signals: Signals) -> Outcome {
-    say(
-        args,
-        "profile stage4: the strategies of STRATEGIES, on the venue of the configuration\n",
-    );
-    run::run(args, signals)
+    let profile =
+        "profile stage4: the strategies of STRATEGIES, on the venue of the configuration\n";
+    run::run(args, Some(profile), signals)
 }
 
 /// Runs the engine on the simulated venue only.
@@ -36,16 +33,6 @@ pub fn stage7(args: &RunArgs, signals: Signals) -> Outcome {
         let text = "stage7 sends nothing to the exchange: give --dry-run, or set DRY_RUN=true";
         return Err(Failed::new(Exit::Refused, text));
     }
-    say(
-        args,
-        "profile stage7: the strategies of STRATEGIES, simulated venue only\n",
-    );
-    run::run(args, signals)
-}
-
-/// Nobody has to read along.
-fn say(args: &RunArgs, text: &str) {
-    if !args.json {
-        out::offer_text(text);
-    }
+    let profile = "profile stage7: the strategies of STRATEGIES, simulated venue only\n";
+    run::run(args, Some(profile), signals)
 }

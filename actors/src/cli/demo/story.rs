@@ -3,7 +3,7 @@
 use super::unknowns::{Turn, Unknowns};
 use crate::clock::Clock;
 use crate::observer::{Observed, Watcher};
-use crate::out;
+use crate::out::{ReaderGone, Voice};
 use crate::status::Status;
 use engine::money::Amount;
 use engine::order::OrderView;
@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex};
 pub(super) struct Story {
     clock: Clock,
     start: Timestamp,
-    is_silent: bool,
+    /// Speaks to people; a reader that has gone ends the demo.
+    pub(super) voice: Voice,
     /// What the verdict wants to know.
     pub(super) marks: Mutex<Marks>,
     /// Orders whose fate was unknown for a while.
@@ -37,25 +38,18 @@ impl Story {
         Self {
             clock,
             start,
-            is_silent,
+            voice: Voice::start(is_silent, ReaderGone::EndsProcess),
             marks: Mutex::default(),
             unknowns: Mutex::default(),
         }
     }
 
-    /// Prints a line with the time since the start. A reader that has gone ends the process inside `print_line`.
+    /// Says a line with the time since the start.
     pub(super) fn say(&self, line: &str) {
-        if self.is_silent {
-            return;
-        }
         let ms = self.clock.now().ms_since(self.start);
-        if let Err(error) = out::print_line(&format!(
-            "{:>4}.{:01} s  {line}",
-            ms / 1_000,
-            ms % 1_000 / 100
-        )) {
-            tracing::error!(event = "stdout_failed", error = %error);
-        }
+        let (seconds, tenths) = (ms / 1_000, ms % 1_000 / 100);
+        self.voice
+            .say(&format!("{seconds:>4}.{tenths:01} s  {line}\n"));
     }
 
     /// Returns the story as a watcher of reports.

@@ -142,6 +142,7 @@ pub(super) fn conclude(
             .and_then(|money| money.equity)
             .unwrap_or_default(),
     );
+    story.voice.flush();
     Report {
         command: "demo",
         ok,

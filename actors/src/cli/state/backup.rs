@@ -10,8 +10,8 @@ use super::place::Place;
 use crate::cli::demo::entropy;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::report::Report;
-use crate::cli::run::held;
 use crate::cli::running;
+use crate::cli::unusable;
 use crate::clock::Clock;
 use crate::control::records::Backup;
 use crate::control::wire::{Request, Verdict};
@@ -107,7 +107,7 @@ fn copy_stopped(place: &Place, to: &Path) -> Result<Manifest, Failed> {
     let _lock = match &place.state {
         Some((dir, _)) if dir.exists() => {
             let note = format!("state backup {:08x}", entropy() as u32);
-            Some(DirLock::take(dir, &note).map_err(|error| held(&error))?)
+            Some(DirLock::take(dir, &note).map_err(|error| unusable::lock(&error))?)
         }
         Some(_) | None => None,
     };

@@ -8,7 +8,7 @@ use super::place::Place;
 use super::{LookArgs, VerifyArgs};
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::report::Report;
-use crate::cli::run::unusable_at;
+use crate::cli::unusable;
 use crate::clock::Clock;
 use crate::store;
 use serde::{Deserialize, Serialize};
@@ -151,7 +151,7 @@ pub fn verify_here(args: &VerifyArgs) -> Outcome {
     let (said, exit) = match read {
         Ok(facts) => (Said::Whole(facts), Exit::Ok),
         Err(error) => {
-            let failed = unusable_at(&args.file, error);
+            let failed = unusable::journal_at(&args.file, error);
             let (exit, why) = (failed.exit.code(), failed.message);
             (Said::Unusable { exit, why }, failed.exit)
         }

@@ -5,8 +5,8 @@
 use crate::cli::ConfigSource;
 use crate::cli::exit::{Exit, Failed};
 use crate::cli::init::venue_dir;
-use crate::cli::run::unusable_at;
 use crate::cli::running;
+use crate::cli::unusable;
 use crate::locks;
 use crate::store::{self, Header, History, Venue};
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ impl Place {
         let read = store::look(&self.path);
         // A process that started meanwhile may have written under our eyes.
         self.check_free()?;
-        let (header, entries) = read.map_err(|error| unusable_at(&self.path, error))?;
+        let (header, entries) = read.map_err(|error| unusable::journal_at(&self.path, error))?;
         Ok((header, entries))
     }
 }

@@ -15,7 +15,7 @@ use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::init::venue_dir;
 use crate::cli::report::Report;
 use crate::cli::resolve::{self, Forced};
-use crate::cli::run::{held, unusable_at};
+use crate::cli::unusable;
 use crate::clock::Clock;
 use crate::locks::{self, AccountLock, DirLock};
 use crate::params;
@@ -85,10 +85,13 @@ pub fn recover(args: &RecoverArgs) -> Outcome {
 
 fn take_locks(loaded: &Loaded) -> Result<(DirLock, Option<AccountLock>), Failed> {
     let note = format!("state recover {:08x}", entropy() as u32);
-    let dir = DirLock::take(&loaded.settings().state.dir, &note).map_err(|error| held(&error))?;
+    let dir = DirLock::take(&loaded.settings().state.dir, &note)
+        .map_err(|error| unusable::lock(&error))?;
     let fingerprint = loaded.secrets().fingerprint();
     let account = fingerprint.map(|fingerprint| AccountLock::take(&fingerprint));
-    let account = account.transpose().map_err(|error| held(&error))?;
+    let account = account
+        .transpose()
+        .map_err(|error| unusable::lock(&error))?;
     Ok((dir, account))
 }
 
@@ -117,7 +120,7 @@ fn tag(args: &RecoverArgs, account: &Account, old: Option<&str>) -> Result<Accou
 /// A whole journal is recovered from only if the exchange shows own orders that it does not know.
 fn is_behind(path: &Path, plan: &Plan) -> Result<bool, Failed> {
     let read = store::look(path).and_then(|(_, history)| history.fold(params::account_quote()));
-    let past = read.map_err(|error| unusable_at(path, error))?;
+    let past = read.map_err(|error| unusable::journal_at(path, error))?;
     Ok(plan.ids().any(|id| !past.sum().orders().knows(id)))
 }
 
@@ -130,7 +133,7 @@ fn make(
 ) -> Result<Option<PathBuf>, Failed> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let workshop = dir.join(WORKSHOP);
-    locks::private_dir(&workshop).map_err(|error| held(&error))?;
+    locks::private_dir(&workshop).map_err(|error| unusable::lock(&error))?;
     let made = workshop.join(store::FILE_NAME);
     match fs::remove_file(&made) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -138,7 +141,7 @@ fn make(
         }
         Ok(()) | Err(_) => {}
     }
-    let unusable = |error| unusable_at(&made, error);
+    let unusable = |error| unusable::journal_at(&made, error);
     store::create(&workshop, header).map_err(unusable)?;
     let (mut store, _) = Store::open(&workshop, header.venue).map_err(unusable)?;
     store.append(records).map_err(unusable)?;

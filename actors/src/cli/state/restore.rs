@@ -12,7 +12,7 @@ use super::place::Place;
 use crate::cli::demo::entropy;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::report::Report;
-use crate::cli::run::{held, unusable_at};
+use crate::cli::unusable;
 use crate::clock::Clock;
 use crate::locks::{self, DirLock};
 use crate::store::{Store, Venue};
@@ -37,7 +37,7 @@ pub fn restore(args: &RestoreArgs) -> Outcome {
         ));
     };
     let note = format!("state restore {:08x}", entropy() as u32);
-    let _lock = DirLock::take(&state_dir, &note).map_err(|error| held(&error))?;
+    let _lock = DirLock::take(&state_dir, &note).map_err(|error| unusable::lock(&error))?;
     let manifest = manifest_of(&args.from)?;
     let facts = judged(&args.from, manifest.as_ref(), venue)?;
     let now = Clock::start().now();
@@ -105,7 +105,7 @@ fn put(
         return Err(Failed::new(Exit::Refused, text));
     }
     let dir = path.parent().unwrap_or(Path::new("."));
-    locks::private_dir(dir).map_err(|error| held(&error))?;
+    locks::private_dir(dir).map_err(|error| unusable::lock(&error))?;
     // Prepared beside the final name, so that it is whole before the old one leaves.
     let beside = path.with_extension("restored");
     let (prepared, file) = Prepared::new(&beside)?;
@@ -125,7 +125,7 @@ fn mark(copy: &Path, venue: Venue, now: Timestamp) -> Result<(), Failed> {
         reason: "state restore".to_owned(),
         at: now,
     };
-    let unusable = |error| unusable_at(copy, error);
+    let unusable = |error| unusable::journal_at(copy, error);
     let (mut store, _) = Store::open_file(copy, venue).map_err(unusable)?;
     store.append(&[(now, record)]).map_err(unusable)?;
     store.close();
