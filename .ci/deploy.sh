@@ -57,6 +57,9 @@ mkdir -p "$scratch/tree/deploy" "$scratch/tree/actors/src"
 mv "$scratch/grafana" "$scratch/tree/deploy/"
 sed 's/"rest_429_rate"/"rest_430_rate"/' actors/src/metrics.rs >"$scratch/tree/actors/src/metrics.rs"
 must_not "dashboards" python3 "$scratch/tree/deploy/grafana/generate.py" --check
+cp actors/src/metrics.rs "$scratch/tree/actors/src/"
+sed -i '/btcbot_otlp_dropped_total/d' "$scratch/tree/deploy/grafana/generate.py"
+must_not "each metric is on a panel" python3 "$scratch/tree/deploy/grafana/generate.py" --rules "$scratch/unseen.yml"
 
 # Alertmanager: syntax and who gets what.
 must "routing" amtool check-config deploy/alertmanager/alertmanager.yml
@@ -106,6 +109,36 @@ for step in yaml.safe_load(component["patches"][0]["patch"]):
 yaml.safe_dump(pod, open(sys.argv[1], "w"))
 PATCH
 must "Kubernetes manifests with the dead-man" kubernetes-validate --strict "$scratch/patched.yaml"
+
+# Keys lie where the binary looks for them, under the names that it knows: a wrong path is no key, and no error before arming.
+cat >"$scratch/keys.py" <<'KEYS'
+import pathlib, re, sys, yaml
+tree = pathlib.Path(sys.argv[1])
+mount = re.search(r'RUN_SECRETS: &str = "([^"]+)"', pathlib.Path("config/src/load.rs").read_text())[1]
+names = set(re.findall(r'Self::\w+ => "(btcturk_\w+)"', pathlib.Path("config/src/secrets.rs").read_text()))
+assert len(names) == 2, names
+pod = yaml.safe_load((tree / "statefulset.yaml").read_text())["spec"]["template"]["spec"]
+patch = yaml.safe_load((tree / "deadman/kustomization.yaml").read_text())["patches"][0]["patch"]
+for container in pod["containers"] + [step["value"] for step in yaml.safe_load(patch)]:
+    keys = [one for one in container["volumeMounts"] if one["name"] == "keys"]
+    if [one["mountPath"] for one in keys] != [mount]:
+        sys.exit(f"{container['name']}: keys are mounted at {keys}, and read from {mount}")
+told = set(re.findall(r"--from-file=(\w+)", (tree / "kustomization.yaml").read_text()))
+compose = yaml.safe_load(pathlib.Path("deploy/compose/live.yml").read_text())
+loaded = {name: set(re.findall(r"LoadCredential=(\w+):", pathlib.Path(f"deploy/systemd/{name}.service").read_text()))
+          for name in ("btcbot", "btcbot-deadman")}
+for where, found in {"kustomization.yaml": told, "live.yml": set(compose["secrets"]), **loaded}.items():
+    if found != names:
+        sys.exit(f"{where}: keys are called {sorted(found)}, and read as {sorted(names)}")
+for name, service in compose["services"].items():
+    for key, path in service["environment"].items():
+        if key.endswith("_FILE") and path.rsplit("/", 1)[0] != mount:
+            sys.exit(f"{name}: {key} is {path}, and Docker mounts secrets at {mount}")
+KEYS
+must "keys lie where the binary reads them" python3 "$scratch/keys.py" deploy/kubernetes
+cp -r deploy/kubernetes "$scratch/kubernetes"
+sed -i 's#mountPath: /run/secrets#mountPath: /var/run/keys#' "$scratch/kubernetes/statefulset.yaml"
+must_not "keys lie where the binary reads them" python3 "$scratch/keys.py" "$scratch/kubernetes"
 
 # systemd says nothing about a good unit; /bin/true stands for the binary, which need not be installed here.
 for name in btcbot btcbot-deadman; do

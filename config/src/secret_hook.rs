@@ -58,7 +58,8 @@ impl HookKey {
     /// # Errors
     /// See [`HookKeyError`].
     pub fn read(path: &Path, uid: u32) -> Result<Self, HookKeyError> {
-        let content = files::read(path, Links::Refuse)
+        // Kubernetes lays secrets out as links; the rights that count are those of the file that was opened.
+        let content = files::read(path, Links::Follow)
             .map_err(|fault: Fault| HookKeyError::File(fault.text()))?;
         if content.mode & OPEN_BITS != 0 {
             return Err(HookKeyError::Open);
@@ -113,6 +114,15 @@ mod tests {
             ("0123456789abcdef\n", 0o620, Some(HookKeyError::Open)),
         ] {
             assert_eq!(read(text, mode).err(), expected, "{text:?} {mode:o}");
+        }
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        fs::write(&file, "0123456789abcdef").expect("writable");
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        for (mode, expected) in [(0o400, None), (0o644, Some(HookKeyError::Open))] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("ours");
+            let uid = rustix::process::geteuid().as_raw();
+            assert_eq!(HookKey::read(&link, uid).err(), expected, "{mode:o}");
         }
         let missing = HookKey::read(Path::new("/nonexistent/key"), 0).err();
         assert_eq!(missing, Some(HookKeyError::File(Fault::Missing.text())));

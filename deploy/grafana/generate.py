@@ -2,7 +2,8 @@
 """Writes the dashboards from the catalogue of metrics: `make dashboards`; `--check` fails when a file differs.
 
 A panel names metrics; how each is asked for and what its lines are called follows from its row in
-actors/src/metrics.rs. A metric that is not in there is an error, so a dashboard cannot show what is never there.
+actors/src/metrics.rs. A metric that is not in there is an error, so a dashboard cannot show what is never there; one that
+is on no panel is another, so nothing is counted that nobody sees.
 `--rules FILE` writes every expression as a recording rule, for promtool; `--queries` prints them, one a line, for a test.
 """
 
@@ -27,24 +28,33 @@ OPERATOR = [
         ("Safe mode", "short", ["btcbot_safe_mode"]),
         ("Kill latched", "short", ["btcbot_kill_latched"]),
         ("Mode in force", "short", ["btcbot_mode"]),
+        ("Who asks for a stricter mode", "short", ["btcbot_mode_contribution"]),
+        ("Live trading configured", "short", ["btcbot_live_trading_configured"]),
+        ("Arming blocked, by reason", "short", ["btcbot_arming_blocked"]),
+        ("Limits used", "percentunit", ["btcbot_limit_used_ratio"]),
         ("Alerts firing", "short", ['=ALERTS{alertstate="firing"}']),
     ]),
     ("Money", [
         ("Equity, lira", "locale", ["btcbot_equity_try"]),
         ("Result of the day, lira", "locale", ["btcbot_day_pnl_try"]),
+        ("Drawdown", "percentunit", ["btcbot_drawdown_ratio"]),
         ("Worst-case exposure, lira", "locale", ["btcbot_exposure_try"]),
         ("Trades a minute", "short", ["btcbot_fills_total"]),
     ]),
     ("Orders and market", [
         ("Own orders that have not ended", "short", ["btcbot_open_orders"]),
         ("Orders of unknown fate", "short", ["btcbot_unknown_orders"]),
+        ("Oldest order of unknown fate", "s", ["btcbot_orders_unknown_oldest_seconds"]),
         ("Stream connected", "short", ["btcbot_ws_up"]),
         ("Books trusted", "short", ["btcbot_book_trusted"]),
+        ("Since a pair's book was confirmed", "s", [f"=time() - btcbot_market_data_timestamp_seconds{{{SCOPE}}}"]),
         ("Frames a minute", "short", ["btcbot_ws_frames_total"]),
         ("Age of the last clean look", "ms", ["reconcile_lag_ms"]),
     ]),
     ("Process", [
         ("Actors running", "short", ["btcbot_actor_up"]),
+        ("Since a thread's last sign of life", "s", [f"=time() - btcbot_thread_beat_timestamp_seconds{{{SCOPE}}}"]),
+        ("Messages to a full mailbox a minute", "short", ["btcbot_mailbox_full_total"]),
         ("Resident memory", "bytes", ["btcbot_process_resident_memory_bytes"]),
         ("Open descriptors", "short", ["btcbot_process_open_fds"]),
         ("Threads", "short", ["btcbot_process_threads"]),
@@ -52,17 +62,28 @@ OPERATOR = [
         ("Signals a minute", "short", ["btcbot_signals_total"]),
         ("Requests to the status plane a minute", "short", ["btcbot_http_requests_total"]),
         ("Log lines dropped a minute", "short", ["btcbot_log_lines_dropped_total"]),
+        ("Spans and pushes not delivered a minute", "short", ["btcbot_otlp_dropped_total"]),
         ("Events for the webhook that wait", "short", ["btcbot_events_queue_depth"]),
         ("Events told a minute, by outcome", "short", ["btcbot_events_deliveries_total"]),
         ("Events dropped a minute", "short", ["btcbot_events_dropped_total"]),
         ("Build", "short", ["btcbot_build_info"]),
         ("Up for", "s", [f"=time() - btcbot_start_timestamp_seconds{{{SCOPE}}}"]),
     ]),
+    ("Configuration and keys", [
+        ("Age of the API key, of what is allowed", "percentunit",
+         [f"=btcbot_secret_age_seconds{{{SCOPE}}} / btcbot_secret_age_limit_seconds{{{SCOPE}}}"]),
+        ("Last reload taken over", "short", ["btcbot_config_last_reload_successful"]),
+        ("Since a configuration was read and found good", "s",
+         [f"=time() - btcbot_config_last_reload_timestamp_seconds{{{SCOPE}}}"]),
+        ("Reloads a minute, by outcome", "short", ["btcbot_config_reloads_total"]),
+    ]),
 ]
 EXECUTION = [
     ("Decisions", [
         ("Decisions a minute, by stage", "short", ["btcbot_decisions_total"]),
         ("Denials a minute, by reason", "short", ["btcbot_denials_total"]),
+        ("Book frame to book applied", "s", ["btcbot_feed_to_book_seconds"]),
+        ("Book to intent", "s", ["btcbot_decision_duration_seconds"]),
     ]),
     ("Orders", [
         ("Orders a minute, by state", "short", ["btcbot_orders_total"]),
@@ -82,6 +103,8 @@ EXECUTION = [
         ("Duration of a commit", "s", ["btcbot_journal_commit_duration_seconds"]),
         ("Commits and records a minute", "short", ["btcbot_journal_commits_total", "btcbot_journal_records_total"]),
         ("Records that wait for the disk", "short", ["btcbot_journal_queue_depth"]),
+        ("Size of the journal", "bytes", ["btcbot_state_file_bytes"]),
+        ("Free on the disk of the state", "bytes", ["btcbot_state_disk_free_bytes"]),
     ]),
 ]
 SLO = [
@@ -119,13 +142,26 @@ def catalogue():
     return rows | OF_PROMETHEUS
 
 
+def named(line):
+    """The metrics of one line of a panel."""
+    if not line.startswith("="):
+        return [line]
+    return re.findall(r"\b((?:btcbot|ws|rest|stale|reconcile|order|cancel|circuit)_\w+|ALERTS|up)\b", line)
+
+
+def unseen(known):
+    """What the engine counts and nobody can see."""
+    seen = {name for rows in DASHBOARDS.values() for _, members in rows for *_, lines in members for line in lines for name in named(line)}
+    return sorted(set(known) - seen)
+
+
 def queries(line, known):
     """(expression, legend) of one line of a panel."""
     if line.startswith("="):
         expression = line[1:]
-        for name in re.findall(r"\b((?:btcbot|ws|rest|stale|reconcile|order|cancel|circuit)_\w+|ALERTS|up)\b", expression):
+        for name in named(line):
             assert name in known, f"{name} is not in the catalogue"
-        return [(expression, "bound" if expression.startswith("vector") else "{{alertname}}{{budget}}")]
+        return [(expression, "bound" if expression.startswith("vector") else "{{alertname}}{{budget}}{{thread}}{{symbol}}")]
     assert line in known, f"{line} is not in the catalogue"
     kind, label = known[line]
     series, legend = f"{line}{{{SCOPE}}}", f"{{{{{label}}}}}" if label else "{{instance}}"
@@ -201,6 +237,8 @@ def plain(known):
 
 def main():
     known = catalogue()
+    if missing := unseen(known):
+        sys.exit(f"on no panel: {', '.join(missing)}")
     if sys.argv[1:2] == ["--rules"]:
         rules = [{"record": f"dashboard:panel:{number}", "expr": asked[2]} for number, asked in enumerate(plain(known))]
         pathlib.Path(sys.argv[2]).write_text(json.dumps({"groups": [{"name": "dashboards", "rules": rules}]}))
