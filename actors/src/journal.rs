@@ -8,6 +8,7 @@ use crate::beats::{self, Beat, Beats};
 use crate::clock::Clock;
 use crate::store::{Snapshot, Store, StoreError};
 use engine::checkpoint::Fold;
+use engine::history::Traded;
 use engine::record::Record;
 use engine::time::Timestamp;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -321,9 +322,13 @@ impl Writer {
         }
         let began = self.clock.now();
         let records = group.len();
-        group.iter().for_each(|(_, record)| self.fold.take(record));
+        let traded = group
+            .iter()
+            .filter_map(|(_, record)| self.fold.book(record));
+        let traded: Vec<Traded> = traded.collect();
         let is_due = self.is_checkpoint_due(began, records as u64);
-        let seq = (self.store).append_with(&group, is_due.then(|| self.fold.sum()))?;
+        let sum = is_due.then(|| self.fold.sum());
+        let seq = self.store.append_with(&group, &traded, sum)?;
         if is_due {
             self.checkpoint_at = began;
         }

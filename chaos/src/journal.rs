@@ -4,8 +4,10 @@
 //! rest, because a commit may have ended without anybody having heard of it.
 
 use crate::life::{KEEP, quote};
+use crate::planted::Plant;
 use engine::checkpoint::{Checkpoint, Fold};
 use engine::dice::Dice;
+use engine::history::Traded;
 use engine::ids::ClientId;
 use engine::record::Record;
 use engine::time::Timestamp;
@@ -20,9 +22,14 @@ struct Pending {
 }
 
 /// The journal of all lives of one run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Journal {
+    plant: Option<Plant>,
     durable: Vec<Record>,
+    /// What every durable record adds up to.
+    fold: Fold,
+    /// The trade history: the length of `durable` at each trade, and its row.
+    history: Vec<(usize, Traded)>,
     /// What a prefix of them adds up to, and its length: starts read it in place of the prefix.
     checkpoint: Option<(usize, Checkpoint)>,
     pending: VecDeque<Pending>,
@@ -33,6 +40,20 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    /// Begins an empty journal.
+    pub(crate) fn new(plant: Option<Plant>) -> Self {
+        Self {
+            plant,
+            durable: Vec::new(),
+            fold: Fold::resume(Checkpoint::empty(quote()), KEEP),
+            history: Vec::new(),
+            checkpoint: None,
+            pending: VecDeque::new(),
+            sent: BTreeSet::new(),
+            is_full: false,
+        }
+    }
+
     /// Hands a record to the writer; returns when it will be durable.
     pub(crate) fn append(
         &mut self,
@@ -70,6 +91,18 @@ impl Journal {
         self.lose(survivors, dice);
         self.is_full = false;
         self.compact();
+        self.bend_history();
+    }
+
+    /// A planted bug repeats the rows of what lies behind the checkpoint, or has them wait for it in memory.
+    fn bend_history(&mut self) {
+        let covered = self.checkpoint.as_ref().map_or(0, |(upto, _)| *upto);
+        let behind = self.history.partition_point(|(at, _)| *at <= covered);
+        if self.plant == Some(Plant::HistoryTwice) {
+            self.history.extend_from_within(behind..);
+        } else if self.plant == Some(Plant::HistoryGap) {
+            self.history.truncate(behind);
+        }
     }
 
     /// A commit fails, and with it everything that is not durable; a drawn prefix may have been written all the same.
@@ -118,7 +151,10 @@ impl Journal {
         if let Record::Sending { order, .. } = &record {
             self.sent.insert(order.client_id);
         }
+        let traded = self.fold.book(&record);
         self.durable.push(record);
+        let at = self.durable.len();
+        self.history.extend(traded.map(|row| (at, row)));
     }
 
     /// Returns whether a record is on its way.
@@ -139,6 +175,11 @@ impl Journal {
     /// Returns every durable record; a start reads those behind the checkpoint.
     pub(crate) fn durable(&self) -> &[Record] {
         &self.durable
+    }
+
+    /// Returns the trade history.
+    pub(crate) fn history(&self) -> impl Iterator<Item = &Traded> {
+        self.history.iter().map(|(_, row)| row)
     }
 
     /// Returns whether an order's record is on disk.

@@ -51,11 +51,15 @@ pub enum Plant {
     HashOrder,
     /// The answer to an earlier look at the account is taken for that to a later one.
     StaleLook,
+    /// A start writes the trade history of the records behind the checkpoint once more.
+    HistoryTwice,
+    /// The trade history is written with the checkpoints, and a crash loses what has come since.
+    HistoryGap,
 }
 
 impl Plant {
     /// Every planted bug.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::SendBeforeRecord,
         Self::ResendOnTimeout,
         Self::ForgetTombstones,
@@ -77,6 +81,8 @@ impl Plant {
         Self::BackoffReset,
         Self::HashOrder,
         Self::StaleLook,
+        Self::HistoryTwice,
+        Self::HistoryGap,
     ];
 
     /// Returns the stable name.
@@ -103,6 +109,8 @@ impl Plant {
             Self::BackoffReset => "backoff_reset",
             Self::HashOrder => "hash_order",
             Self::StaleLook => "stale_look",
+            Self::HistoryTwice => "history_twice",
+            Self::HistoryGap => "history_gap",
         }
     }
 }

@@ -6,8 +6,11 @@
 use crate::life::folded;
 use crate::life::{EXPOSURE_MAX, OPEN_ORDERS_MAX};
 use crate::world::World;
+use actors::store::Store;
 use engine::book::BookView;
+use engine::history::{Charged, Sums};
 use engine::ids::{Asset, ClientId, OrderId};
+use engine::ledger::{Account, Ledger};
 use engine::market::Side;
 use engine::mode::Mode;
 use engine::money::{Amount, Qty};
@@ -255,6 +258,7 @@ impl World {
         if let Err(fault) = ledger.check() {
             wrong.push(("ledger_balances", format!("{fault:?}")));
         }
+        self.judge_history(ledger, replayed.gate.ledger(), wrong);
         let records = self.journal.durable();
         let resumed = folded(records, self.journal.checkpoint(), None);
         if resumed != folded(records, None, None) {
@@ -277,6 +281,47 @@ impl World {
                     format!("{id}: {again:?} again, {live:?} live"),
                 ));
             }
+        }
+    }
+
+    /// The trade history says of every asset what the books say, and what trading has realised where nothing else has.
+    fn judge_history(&self, live: &Ledger, replayed: &Ledger, wrong: &mut Wrongs) {
+        let mut sums = Sums::default();
+        self.journal.history().for_each(|row| sums.add(row));
+        let traded: BTreeSet<Asset> = sums.assets().chain(live.assets()).collect();
+        for asset in traded {
+            let Charged { fee, tax } = sums.charged(asset);
+            let told = [sums.moved(asset), fee, tax];
+            let of = |account| live.account(asset, account);
+            let booked = [-of(Account::Exchange), of(Account::Fees), of(Account::Tax)];
+            if told != booked {
+                let seen = format!("{asset}: moved, fee, tax {told:?} told, {booked:?} booked");
+                wrong.push(("history_agrees", seen));
+            }
+        }
+        let is_trade_alone =
+            !self.journal.durable().iter().any(|record| {
+                matches!(record, Record::Transfer { .. } | Record::Adjustment { .. })
+            });
+        if is_trade_alone && sums.realised() != replayed.realised_net() {
+            let (told, booked) = (sums.realised(), replayed.realised_net());
+            let seen = format!("realised {told} told, {booked} booked");
+            wrong.push(("history_agrees", seen));
+        }
+    }
+
+    /// What the real store holds as history is what the records tell, whoever ended in the middle of what.
+    pub(crate) fn judge_stored_history(&mut self, store: &Store) {
+        let rows = store.snapshot().and_then(|snapshot| {
+            let rows = snapshot.trades()?;
+            rows.map(|row| row.map(|(_, row)| row))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let is_told = matches!(&rows, Ok(rows) if rows.iter().eq(self.journal.history()));
+        if !is_told {
+            let (rows, told) = (rows.map(|rows| rows.len()), self.journal.history().count());
+            let seen = format!("{rows:?} rows of {told} trades");
+            self.oracle.broken(self.now, "history_agrees", seen);
         }
     }
 

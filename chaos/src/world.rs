@@ -272,7 +272,7 @@ impl World {
             rules,
             queue: BTreeMap::new(),
             queued: 0,
-            journal: Journal::default(),
+            journal: Journal::new(plant),
             life: None,
             oracle: Oracle::default(),
             trace,

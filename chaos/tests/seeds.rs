@@ -64,6 +64,8 @@ fn planted_bugs_are_found() {
         Plant::CancelAckIsTerminal,
         Plant::FillsByOrder,
         Plant::UnknownIsRejected,
+        Plant::HistoryTwice,
+        Plant::HistoryGap,
     ] {
         let hunt = campaign::hunt_one(campaign::CORES, bug, 1, 20);
         assert_eq!(hunt.seeds.len(), 1, "{} is not found", bug.as_str());

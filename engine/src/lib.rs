@@ -24,6 +24,7 @@ pub mod feed;
 pub mod fill_model;
 pub mod fills;
 pub mod foreign;
+pub mod history;
 pub mod hold;
 pub mod ids;
 pub mod instrument;

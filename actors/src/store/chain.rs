@@ -64,6 +64,13 @@ pub(super) fn stamp_of(value: &[u8]) -> Option<Timestamp> {
     Some(Timestamp(i64::from_be_bytes(*at)))
 }
 
+/// Returns when a record was appended, and its payload, unverified.
+pub(super) fn parts(seq: u64, value: &[u8]) -> Result<(Timestamp, &[u8]), StoreError> {
+    let cut = || damaged(seq, &"it is too short");
+    let at = stamp_of(value).ok_or_else(cut)?;
+    Ok((at, value.get(PREFIX_LEN..).ok_or_else(cut)?))
+}
+
 /// Reads the record behind the tip and checks that it follows.
 pub(super) fn entry_of(seq: u64, value: &[u8], tip: &mut Tip) -> Result<Entry, StoreError> {
     let expected = tip.seq + 1;

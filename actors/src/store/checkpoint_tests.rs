@@ -84,7 +84,7 @@ fn of_orders(orders: i64, spacing_ms: i64) -> (TempDir, Fold) {
         let group = order(seq, START.plus_ms(number * spacing_ms));
         group.iter().for_each(|(_, record)| fold.take(record));
         let sum = (number % 10 == 0).then(|| fold.sum());
-        store.append_with(&group, sum).expect("it is written");
+        store.append_with(&group, &[], sum).expect("it is written");
     }
     store.close();
     (dir, fold)
@@ -281,6 +281,7 @@ fn the_header_is_not_touched_by_what_stands_beside_it() {
     let (store, _) = Store::open(dir.path(), Venue::Live).expect("it opens");
     let read = store.database.begin_read().expect("a transaction");
     let header = read.open_table(HEADER).expect("a table");
-    assert_eq!(header.iter().expect("rows").count(), 2);
+    // The header, what was removed, and how far the trades go back.
+    assert_eq!(header.iter().expect("rows").count(), 3);
     assert_eq!(store.header(), &Header::new(Venue::Live, "test", START));
 }

@@ -5,6 +5,7 @@
 
 use super::chain::{Hash, RECORDS};
 use super::errors::{StoreError, damaged, storage};
+use super::trades::{TRADES, TradesReach};
 use engine::time::Timestamp;
 use redb::{Database, Durability, ReadTransaction, TableDefinition};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use sha2::{Digest, Sha256};
 pub const SCHEMA: u32 = 1;
 /// Says whose file it is.
 const APPLICATION: &str = "btcbot";
-/// The only key of the header's table.
+/// Under this key of the header's table stands the header.
 const KEY: &str = "header";
 
 pub(super) const HEADER: TableDefinition<&str, &[u8]> = TableDefinition::new("header");
@@ -76,7 +77,7 @@ impl Header {
     }
 }
 
-/// Writes the header and the empty table of records in one durable commit.
+/// Writes the header and the empty tables of records and trades in one durable commit.
 pub(super) fn write_header(database: &Database, header: &Header) -> Result<(), StoreError> {
     let mut write = database.begin_write().map_err(storage)?;
     write
@@ -87,7 +88,9 @@ pub(super) fn write_header(database: &Database, header: &Header) -> Result<(), S
         let mut table = write.open_table(HEADER).map_err(storage)?;
         table.insert(KEY, text.as_slice()).map_err(storage)?;
         write.open_table(RECORDS).map_err(storage)?;
+        write.open_table(TRADES).map_err(storage)?;
     }
+    TradesReach::whole(header.created).write(&write)?;
     write.commit().map_err(storage)
 }
 

@@ -6,7 +6,7 @@
 use super::checkpoints::{History, Reach};
 use super::errors::{StoreError, guarded, storage};
 use super::header::{Header, read_header};
-use super::{Store, database_of};
+use super::{Snapshot, Store, database_of};
 use redb::{ReadableDatabase, StorageBackend};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -25,6 +25,17 @@ const PAGES_MAX: usize = 65_536;
 /// # Errors
 /// Every variant of [`StoreError`] but `Exists`, `InUse` and `WrongVenue`.
 pub fn look(path: &Path) -> Result<(Header, History), StoreError> {
+    look_with(path, |_| Ok(())).map(|(header, history, ())| (header, history))
+}
+
+/// Reads the journal of a file as [`look`] does, and something more of the same moment.
+///
+/// # Errors
+/// As [`look`], and what `read` says.
+pub fn look_with<T>(
+    path: &Path,
+    read: impl FnOnce(&Snapshot) -> Result<T, StoreError>,
+) -> Result<(Header, History, T), StoreError> {
     let database = database_of(Overlay::open(path)?)?;
     let header = guarded(|| {
         let read = database.begin_read().map_err(storage)?;
@@ -40,8 +51,9 @@ pub fn look(path: &Path) -> Result<(Header, History), StoreError> {
     };
     let (store, history) = Store::verified(database, venue, Reach::Kept)?;
     let header = store.header().clone();
+    let more = guarded(|| read(&store.snapshot()?));
     store.close();
-    Ok((header, history))
+    Ok((header, history, more?))
 }
 
 /// A file that is only read, under the pages that would have been written.

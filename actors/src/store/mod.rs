@@ -11,18 +11,21 @@ mod header;
 mod look;
 pub mod of_order;
 mod snapshot;
+mod trades;
 
 pub use chain::Entry;
 pub use checkpoints::History;
 pub use create::{Place, create, create_at};
 pub use errors::StoreError;
 pub use header::{Header, SCHEMA, Venue};
-pub use look::look;
+pub use look::{look, look_with};
 pub use snapshot::Snapshot;
+pub use trades::{TRADES_MAX, TradesReach};
 
 use chain::{RECORDS, Tip};
 use checkpoints::{Reach, read_history, write_checkpoint};
 use engine::checkpoint::Checkpoint;
+use engine::history::Traded;
 use engine::record::Record;
 use engine::time::Timestamp;
 use errors::{guarded, storage};
@@ -48,6 +51,10 @@ pub struct Store {
     tip: Tip,
     /// Number of the last record that a checkpoint covers; 0 before the first.
     covered: u64,
+    /// How far back the trade history goes; `None` until the first commit begins it in an older journal.
+    reach: Option<TradesReach>,
+    /// Trades that are kept.
+    trades_max: u64,
 }
 
 impl Store {
@@ -111,15 +118,18 @@ impl Store {
             let (header, genesis) = read_header(&read)?;
             header.check(expected)?;
             let (history, tip) = read_history(&read, genesis, reach)?;
-            Ok((header, history, tip))
+            let reach = TradesReach::read(&read)?;
+            Ok((header, history, tip, reach))
         });
         match read {
-            Ok((header, history, tip)) => {
+            Ok((header, history, tip, reach)) => {
                 let store = Self {
                     database,
                     header,
                     tip,
                     covered: history.checkpoint.as_ref().map_or(0, |(seq, _)| *seq),
+                    reach,
+                    trades_max: TRADES_MAX,
                 };
                 Ok((store, history))
             }
@@ -151,17 +161,23 @@ impl Store {
     /// # Errors
     /// `Io` or `Damaged`; the store must not be used afterwards.
     pub fn append(&mut self, group: &[(Timestamp, Record)]) -> Result<u64, StoreError> {
-        self.append_with(group, None)
+        self.append_with(group, &[], None)
     }
 
-    /// Appends a group as [`Store::append`] does; with what all records add up to behind it, writes that in the same
-    /// commit and removes records that two checkpoints cover and that are older than two days.
+    /// Appends a group as [`Store::append`] does, and in the same commit a row of the trade history for each trade in
+    /// it: the rows that are given, in the order of the trades, and of a trade beyond them what its record tells. With
+    /// what all records add up to behind it, writes that as well and removes records that two checkpoints cover and
+    /// that are older than two days.
+    ///
+    /// # Panics
+    /// If a row is not of the trade in its place.
     ///
     /// # Errors
     /// `Io` or `Damaged`; the store must not be used afterwards.
     pub fn append_with(
         &mut self,
         group: &[(Timestamp, Record)],
+        traded: &[Traded],
         sum: Option<&Checkpoint>,
     ) -> Result<u64, StoreError> {
         let mut write = self.database.begin_write().map_err(storage)?;
@@ -169,19 +185,36 @@ impl Store {
             .set_durability(Durability::Immediate)
             .map_err(storage)?;
         let mut tip = self.tip;
+        let mut reach = self.reach;
+        if let (None, Some((at, _))) = (reach, group.first()) {
+            reach = Some(trades::begin(&write, *at)?);
+        }
+        let (mut traded, mut rows) = (traded.iter(), Vec::new());
         {
             let mut table = write.open_table(RECORDS).map_err(storage)?;
             for (at, record) in group {
                 let value = tip.extend(*at, record)?;
                 table.insert(tip.seq, value.as_slice()).map_err(storage)?;
+                if let Record::Fill(trade) = record {
+                    let row = traded.next().cloned();
+                    let row = row.unwrap_or_else(|| Traded::bare(trade.clone()));
+                    assert!(
+                        row.trade.id == trade.id,
+                        "a row is of the trade in its place"
+                    );
+                    rows.push((tip.seq, row));
+                }
             }
+        }
+        if let Some(before) = reach.filter(|_| !rows.is_empty()) {
+            reach = Some(trades::append(&write, &rows, before, self.trades_max)?);
         }
         if let (Some(sum), Some((at, _))) = (sum, group.last()) {
             write_checkpoint(&write, tip, *at, sum)?;
             self.covered = tip.seq;
         }
         write.commit().map_err(storage)?;
-        self.tip = tip;
+        (self.tip, self.reach) = (tip, reach);
         Ok(tip.seq)
     }
 
@@ -244,3 +277,5 @@ fn look_at_start(backend: &impl StorageBackend) -> Result<(), StoreError> {
 mod checkpoint_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trades_tests;

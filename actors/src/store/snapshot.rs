@@ -4,12 +4,17 @@ use super::chain::{Entry, RECORDS};
 use super::checkpoints::{CHECKPOINTS, Reach, read_history};
 use super::errors::{StoreError, storage};
 use super::header::{HEADER, read_header};
+use super::trades::{self, TRADES, TradesReach};
+use engine::history::Traded;
 use redb::backends::FileBackend;
-use redb::{Builder, Durability, ReadTransaction, ReadableTable, TableError, TableHandle};
+use redb::{
+    Builder, Durability, ReadTransaction, ReadableTable, TableDefinition, TableError, TableHandle,
+    WriteTransaction,
+};
 use std::fs::File;
 
 /// What a journal may hold; a copy of anything else would be a part of it.
-const TABLES: [&str; 3] = ["header", "records", "checkpoints"];
+const TABLES: [&str; 4] = ["header", "records", "checkpoints", "trades"];
 
 /// One moment of an open journal.
 pub struct Snapshot(pub(super) ReadTransaction);
@@ -24,7 +29,25 @@ impl Snapshot {
         Ok(read_history(&self.0, genesis, Reach::Kept)?.0.entries)
     }
 
-    /// Copies header, records and checkpoints, byte by byte, into an empty file; returns how many records.
+    /// Returns how far back the trade history goes; `None` for a journal that has none yet.
+    ///
+    /// # Errors
+    /// `Damaged` or `Io`.
+    pub fn reach(&self) -> Result<Option<TradesReach>, StoreError> {
+        TradesReach::read(&self.0)
+    }
+
+    /// Reads the trade history: the number of each trade's record and its row, in the order of the booking.
+    ///
+    /// # Errors
+    /// `Damaged` or `Io`, for the whole or for a row.
+    pub fn trades(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<(u64, Traded), StoreError>> + use<>, StoreError> {
+        trades::each(&self.0)
+    }
+
+    /// Copies header, records, checkpoints and trades, byte by byte, into an empty file; returns how many records.
     ///
     /// # Errors
     /// `Damaged` if the journal holds what a copy would leave out, `Io` if either disk fails.
@@ -43,7 +66,6 @@ impl Snapshot {
         write
             .set_durability(Durability::Immediate)
             .map_err(storage)?;
-        let mut count = 0;
         {
             let from = self.0.open_table(HEADER).map_err(storage)?;
             let mut to = write.open_table(HEADER).map_err(storage)?;
@@ -51,27 +73,34 @@ impl Snapshot {
                 let (key, value) = row.map_err(storage)?;
                 to.insert(key.value(), value.value()).map_err(storage)?;
             }
-            let from = self.0.open_table(RECORDS).map_err(storage)?;
-            let mut to = write.open_table(RECORDS).map_err(storage)?;
-            for row in from.iter().map_err(storage)? {
-                let (seq, value) = row.map_err(storage)?;
-                to.insert(seq.value(), value.value()).map_err(storage)?;
-                count += 1;
-            }
-            match self.0.open_table(CHECKPOINTS) {
-                Ok(from) => {
-                    let mut to = write.open_table(CHECKPOINTS).map_err(storage)?;
-                    for row in from.iter().map_err(storage)? {
-                        let (seq, value) = row.map_err(storage)?;
-                        to.insert(seq.value(), value.value()).map_err(storage)?;
-                    }
-                }
-                Err(TableError::TableDoesNotExist(_)) => {}
-                Err(error) => return Err(storage(error)),
-            }
+        }
+        let count = self.copy_table(RECORDS, &write)?;
+        for table in [CHECKPOINTS, TRADES] {
+            self.copy_table(table, &write)?;
         }
         write.commit().map_err(storage)?;
         database.close().map_err(storage)?;
+        Ok(count)
+    }
+
+    /// Copies a table row by row, if there is one; returns how many rows.
+    fn copy_table(
+        &self,
+        table: TableDefinition<u64, &[u8]>,
+        write: &WriteTransaction,
+    ) -> Result<u64, StoreError> {
+        let from = match self.0.open_table(table) {
+            Ok(from) => from,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(0),
+            Err(error) => return Err(storage(error)),
+        };
+        let mut to = write.open_table(table).map_err(storage)?;
+        let mut count = 0;
+        for row in from.iter().map_err(storage)? {
+            let (key, value) = row.map_err(storage)?;
+            to.insert(key.value(), value.value()).map_err(storage)?;
+            count += 1;
+        }
         Ok(count)
     }
 }

@@ -5,7 +5,7 @@
 
 use super::sim::SimDisk;
 use super::story::{VENUE, numbered};
-use actors::store::{Entry, Store};
+use actors::store::{Entry, Store, StoreError};
 use engine::record::Record;
 use engine::time::Timestamp;
 use serde::Serialize;
@@ -98,6 +98,7 @@ fn recover_unguarded(disk: SimDisk, expected: &Expected) -> Result<Recovered, Wr
     let opened = Store::open_backend(disk.clone(), VENUE);
     let (mut store, found) = opened.map_err(|error| Wrong::Refused(error.to_string()))?;
     expected.judge(&found)?;
+    judge_history(&store, &found)?;
     let opened = disk.position();
     let group = group();
     let begun = disk.position();
@@ -116,6 +117,27 @@ fn recover_unguarded(disk: SimDisk, expected: &Expected) -> Result<Recovered, Wr
         begun,
         acknowledged,
     })
+}
+
+/// The trade history holds each trade that is on record, and no other.
+fn judge_history(store: &Store, found: &[Entry]) -> Result<(), Wrong> {
+    let refused = |error: StoreError| Wrong::Refused(error.to_string());
+    let rows = store.snapshot().and_then(|snapshot| snapshot.trades());
+    let rows: Result<Vec<_>, _> = rows.map_err(refused)?.collect();
+    let rows = rows.map_err(refused)?;
+    let is_fill = |entry: &&Entry| matches!(entry.record, Record::Fill(_));
+    let trades = found.iter().filter(is_fill);
+    let told = rows
+        .iter()
+        .map(|(seq, row)| (*seq, Record::Fill(row.trade.clone())));
+    if told.eq(trades
+        .clone()
+        .map(|entry| (entry.seq, entry.record.clone())))
+    {
+        return Ok(());
+    }
+    let seen = format!("{} rows of {} trades", rows.len(), trades.count());
+    Err(Wrong::Torn(seen))
 }
 
 /// What every start appends.

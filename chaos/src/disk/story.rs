@@ -141,7 +141,7 @@ impl Story {
         };
         let sum = Checkpoint::empty(quote());
         let is_due = self.commits.len() % CHECKPOINT_EVERY == CHECKPOINT_EVERY - 1;
-        store.append_with(first, is_due.then_some(&sum))?;
+        store.append_with(first, &[], is_due.then_some(&sum))?;
         if !second.is_empty() {
             store.append(second)?;
         }

@@ -334,9 +334,13 @@ impl World {
         self.write_group(usize::try_from(kept).unwrap_or(usize::MAX));
         self.figures.messages += self.shells().map_or(0, |shells| shells.fuse.messages());
         let body = self.life.take().map(|life| life.body);
-        if let (Some(Body::Shells(shells)), Some(shelled)) = (body, &mut self.shelled) {
-            shelled.store = Some(shells.hand.into_store());
-            shelled.struck.clear();
+        if let Some(Body::Shells(shells)) = body {
+            let store = shells.hand.into_store();
+            self.judge_stored_history(&store);
+            if let Some(shelled) = &mut self.shelled {
+                shelled.store = Some(store);
+                shelled.struck.clear();
+            }
         }
     }
 }

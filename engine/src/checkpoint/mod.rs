@@ -4,12 +4,13 @@
 //! so by construction: the cores take over what one [`Fold`] has folded, and a checkpoint is that fold as it stands.
 
 #[cfg(test)]
-mod story;
+pub(crate) mod story;
 #[cfg(test)]
 mod tests;
 
 use crate::answer::SubmitOutcome;
 use crate::budget;
+use crate::history::Traded;
 use crate::ids::{Asset, OrderId};
 use crate::kill::{Kill, KillId, Resets};
 use crate::mode::ModeCode;
@@ -173,6 +174,19 @@ impl Fold {
             | Record::Stepped { .. }
             | Record::Stop { .. } => {}
         }
+    }
+
+    /// Adds a record, as [`Fold::take`] does; returns what the trade history keeps of it, if it is a trade.
+    pub fn book(&mut self, record: &Record) -> Option<Traded> {
+        let Record::Fill(trade) = record else {
+            self.take(record);
+            return None;
+        };
+        let before = self.sum.money.ledger().realised_net();
+        self.take(record);
+        let realised = self.sum.money.ledger().realised_net() - before;
+        let order = self.sum.orders.order_of(trade);
+        Some(Traded::booked(trade, order, realised))
     }
 
     /// Returns the sum of everything taken so far.

@@ -24,47 +24,47 @@ use crate::time::Timestamp;
 /// Stamps are this far ahead of or behind our clock at most, milliseconds.
 const SKEW_MS: i64 = 500;
 /// How far looks stay behind the newest trade, milliseconds.
-pub(super) const OVERLAP_MS: i64 = 30_000;
+pub(crate) const OVERLAP_MS: i64 = 30_000;
 const LIVING_MAX: usize = 12;
 
-pub(super) fn quote() -> Asset {
+pub(crate) fn quote() -> Asset {
     Asset::parse("TRY").expect("an asset")
 }
 
-pub(super) fn base() -> Asset {
+pub(crate) fn base() -> Asset {
     Asset::parse("BTC").expect("an asset")
 }
 
-pub(super) fn tag() -> AccountTag {
+pub(crate) fn tag() -> AccountTag {
     AccountTag::from_entropy(4)
 }
 
 /// One order and what became of it.
 #[derive(Clone, Debug)]
-pub(super) struct Plot {
-    pub(super) order: NewOrder,
-    pub(super) number: Option<OrderId>,
-    pub(super) filled: Qty,
-    pub(super) trades: Vec<OwnTrade>,
+pub(crate) struct Plot {
+    pub(crate) order: NewOrder,
+    pub(crate) number: Option<OrderId>,
+    pub(crate) filled: Qty,
+    pub(crate) trades: Vec<OwnTrade>,
     is_answered: bool,
 }
 
 /// A journal as it grows.
-pub(super) struct Story {
+pub(crate) struct Story {
     dice: Dice,
-    pub(super) now: Timestamp,
+    pub(crate) now: Timestamp,
     epoch: u32,
     seq: u64,
     number: i64,
     newest_trade: Option<Timestamp>,
-    pub(super) living: Vec<Plot>,
-    pub(super) ended: Vec<Plot>,
-    pub(super) records: Vec<Record>,
+    pub(crate) living: Vec<Plot>,
+    pub(crate) ended: Vec<Plot>,
+    pub(crate) records: Vec<Record>,
 }
 
 impl Story {
     /// Tells a story of at least `len` records.
-    pub(super) fn of(seed: u64, len: usize) -> Self {
+    pub(crate) fn of(seed: u64, len: usize) -> Self {
         let mut story = Self {
             dice: Dice::new(seed),
             now: Timestamp::from_ms(1_700_000_000_000),

@@ -9,6 +9,7 @@ use super::unknowns::DAY_MS;
 use crate::answer::{OwnTrade, SubmitOutcome, UnknownCause};
 use crate::fills::FillBook;
 use crate::ids::{BootTag, ClientId, OrderId};
+use crate::intent::NewOrder;
 use crate::mode::ModeCode;
 use crate::order::{OrderState, OrderView};
 use crate::record::Record;
@@ -249,6 +250,21 @@ impl Memory {
                 fills
                     .unwrap_or_else(|| self.foreign.entry(trade.order_id).or_default())
                     .was_booked(trade);
+            }
+        }
+    }
+
+    /// Returns whose order a trade belongs to and what was ordered, as far as that is kept; nothing of a stranger's.
+    pub(crate) fn order_of(&self, trade: &OwnTrade) -> (Option<ClientId>, Option<&NewOrder>) {
+        let own = self.owner_of(trade.order_id, trade.client_id);
+        match own.filter(|id| !self.is_second(*id, trade.order_id)) {
+            Some(id) => (
+                Some(id),
+                self.entries.get(&id).map(|entry| &entry.view.order),
+            ),
+            None => {
+                let settling = self.settling.get(&trade.order_id);
+                (settling.map(|order| order.client_id), None)
             }
         }
     }

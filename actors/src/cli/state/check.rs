@@ -10,7 +10,7 @@ use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::report::Report;
 use crate::cli::unusable;
 use crate::clock::Clock;
-use crate::store;
+use crate::store::{self, Snapshot};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io::Read;
@@ -146,8 +146,12 @@ fn exit_of(code: u8) -> Exit {
 /// Standard output failed.
 pub fn verify_here(args: &VerifyArgs) -> Outcome {
     let size = args.file.metadata().map_or(0, |meta| meta.len());
-    let read =
-        store::look(&args.file).and_then(|(header, history)| Facts::of(&header, &history, size));
+    let count = |snapshot: &Snapshot| {
+        let mut rows = snapshot.trades()?;
+        rows.try_fold(0, |count: u64, row| row.map(|_| count + 1))
+    };
+    let read = store::look_with(&args.file, count)
+        .and_then(|(header, history, trades)| Facts::of((&header, &history, trades), size));
     let (said, exit) = match read {
         Ok(facts) => (Said::Whole(facts), Exit::Ok),
         Err(error) => {

@@ -37,6 +37,9 @@ pub struct Facts {
     pub first: Option<Mark>,
     /// The last one.
     pub last: Option<Mark>,
+    /// Trades in the history; a manifest of an older build does not tell.
+    #[serde(default)]
+    pub trades: u64,
     /// Number of the last start; 0 before the first.
     pub epoch: u32,
     /// Own orders that have not ended.
@@ -56,7 +59,10 @@ impl Facts {
     ///
     /// # Errors
     /// `Damaged` if the journal does not add up.
-    pub fn of(header: &Header, history: &History, size_bytes: u64) -> Result<Self, StoreError> {
+    pub fn of(
+        (header, history, trades): (&Header, &History, u64),
+        size_bytes: u64,
+    ) -> Result<Self, StoreError> {
         let mark = |entry: &Entry| Mark {
             seq: entry.seq,
             at_us: entry.at.0,
@@ -70,6 +76,7 @@ impl Facts {
             created_us: header.created.0,
             size_bytes,
             records: history.len() as u64,
+            trades,
             first: history.first().map(mark),
             last: history.last().map(mark),
             epoch: sum.epoch_next() - 1,

@@ -65,6 +65,7 @@ fn text(place: &Place, facts: &Facts) -> String {
         ("records", facts.records.to_string()),
         ("first", mark(facts.first)),
         ("last", mark(facts.last)),
+        ("trades", facts.trades.to_string()),
         (
             "own orders",
             format!(
