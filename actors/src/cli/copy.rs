@@ -25,20 +25,32 @@ pub fn read_copy(dir: &Path, venue: Venue) -> Result<(String, History), StoreErr
 }
 
 /// A private directory that removes itself.
-struct Scratch(PathBuf);
+pub struct Scratch(PathBuf);
 
 impl Scratch {
     fn new() -> io::Result<Self> {
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// Makes one in a directory: in the state's, a running process can write to it whatever it is confined to.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn within(dir: &Path) -> io::Result<Self> {
         let random = getrandom::u64().map_err(io::Error::other)?;
-        let path = std::env::temp_dir().join(format!("btcbot-copy-{random:016x}"));
+        let path = dir.join(format!("btcbot-copy-{random:016x}"));
         DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
+    }
+
+    /// Returns where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed lies in the directory for temporary files, where the system removes it.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -192,6 +192,12 @@ pub const PAGES: &[Page] = &[
         ("btcbot why --last", "the latest order"),
         ("btcbot why bv1oc000001k3jd8s0000000007 --json", "this one, for a script"),
     ] },
+    Page { path: "report", exits: &[Exit::Ok, Exit::CheckFailed, Exit::NotRunning, Exit::AlreadyRunning, Exit::Store,
+        Exit::Permission, Exit::Config], examples: &[
+        ("btcbot report --from today", "the sums of today, UTC"),
+        ("btcbot report --from 2026-01-01 --to 2026-12-31 --out 2026", "a year: trades.csv, report.json, report.html"),
+        ("btcbot report --file journal.bak --json", "out of a backup, for a script"),
+    ] },
     Page { path: "state info", exits: STATE, examples: &[
         ("btcbot state info", "whose journal, how far, what a start would find"),
     ] },

@@ -38,6 +38,7 @@ pub mod stage;
 pub mod state;
 pub mod status_cmd;
 pub mod support_bundle;
+pub mod trade_report;
 mod unusable;
 pub mod version;
 pub mod why;
@@ -112,6 +113,8 @@ pub enum Command {
     Metrics(metrics_list::MetricsArgs),
     /// Tell why an order exists and what became of it: decision, checks, sends, fills, end. A denied wish has no record
     Why(why::WhyArgs),
+    /// What was traded, by pair and by day: sums here, or with --out a list, sums and a page for accounting
+    Report(trade_report::TradesArgs),
     /// Look at the journal, check it, copy it, bring a copy back
     State(state::StateArgs),
     /// Run a strategy over a recorded order book
@@ -396,6 +399,7 @@ pub fn dispatch(cli: Cli, signals: crate::signals::Signals) -> Outcome {
         Command::Logs(args) => logs::logs(&args),
         Command::Metrics(args) => metrics_list::metrics(&args),
         Command::Why(args) => why::why(&args),
+        Command::Report(args) => trade_report::report(&args),
         Command::State(args) => state::state(&args, signals),
         Command::Replay(args) => replay::replay(&args, signals),
         Command::Simulator(args) => simulator_cmd::simulator(&args, signals),
