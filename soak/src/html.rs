@@ -37,7 +37,7 @@ pub fn page(report: &Report) -> String {
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <title>btcbot soak: {word}</title><style>{STYLE}</style></head><body>\
-         <h1>btcbot soak</h1><p>{} s at {} book frames/s, seed {}; warm-up {} s; ready after {} ms</p>\
+         <h1>btcbot soak</h1><p>{} s at {} book frames/s, seed {}; warm-up {} s before them; ready after {} ms</p>\
          <div class=\"verdict {class}\"><b>{word}</b><br>{} gates, {failed} failed, {open} not judged</div>\
          <h2>Gates</h2>{}<h2>Figures</h2>{}<h2>Latencies</h2>{}<h2>Over time</h2>\
          <p><span class=\"key warm\" style=\"background:var(--w)\"></span>warm-up, not judged\
@@ -119,7 +119,8 @@ fn charts(report: &Report) -> String {
         .map(|one| (float(one.from_s), float(one.to_s)))
         .collect();
     let chart = |title, lines, from| {
-        let (warm_up, x_max) = (float(report.warm_up_s), float(report.seconds));
+        let warm_up = float(report.warm_up_s);
+        let x_max = warm_up + float(report.seconds);
         Chart {
             title,
             lines,
@@ -134,7 +135,10 @@ fn charts(report: &Report) -> String {
     [
         chart(
             "Resident memory, MiB",
-            vec![("rss", line(|one| one.rss_kib / 1_024.0))],
+            vec![
+                ("rss", line(|one| one.rss_kib / 1_024.0)),
+                ("of it, own", line(|one| one.anon_kib / 1_024.0)),
+            ],
             Floor::Values,
         ),
         chart(

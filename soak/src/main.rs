@@ -18,7 +18,7 @@ const SECONDS_MAX: u64 = 604_800;
 #[derive(Parser)]
 #[command(name = "btcbot-soak", version)]
 struct Cli {
-    /// How long, such as 30s, 10m or 2h.
+    /// How long, such as 30s, 10m or 2h; a warm-up of the same length, seven minutes at most, comes before it.
     #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = seconds)]
     seconds: u64,
     /// Book frames per second over all pairs, besides the market's own.
@@ -58,16 +58,17 @@ fn main() -> ExitCode {
         binary,
         ..
     } = &cli;
-    eprintln!(
-        "soak: seed {seed}, {seconds} s at {rate} frames/s, {}",
-        binary.display()
-    );
     let asked = Asked {
         seconds: *seconds,
         rate: *rate,
         seed: *seed,
         binary: binary.clone(),
     };
+    eprintln!(
+        "soak: seed {seed}, {} s of warm-up and {seconds} s at {rate} frames/s, {}",
+        asked.warm_up_s(),
+        binary.display()
+    );
     match run(&asked).and_then(|report| show(&cli, &report).map(|()| report.is_ok())) {
         Ok(is_ok) => ExitCode::from(u8::from(!is_ok)),
         Err(error) => {

@@ -73,11 +73,11 @@ pub fn latencies(scrape: &Scrape) -> Vec<Latency> {
 pub struct Report {
     /// Seed of market and faults.
     pub seed: u64,
-    /// Length under load, seconds.
+    /// Length under load behind the warm-up, seconds.
     pub seconds: u64,
     /// Book frames per second that were asked for.
     pub rate: u64,
-    /// Samples before this second are not judged.
+    /// Length of the warm-up, seconds: load as later, not judged by growth.
     pub warm_up_s: u64,
     /// From the start until ready, milliseconds.
     pub ready_ms: i64,

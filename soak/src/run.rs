@@ -20,7 +20,7 @@ const READY_MS_MAX: i64 = 60_000;
 const SETTLE_MS_MAX: i64 = 90_000;
 /// Longest graceful stop, milliseconds: the configured deadline and some more.
 const STOP_MS_MAX: i64 = 100_000;
-/// Longest warm-up, seconds; in a short run, half of it. By then what is remembered for a time has its size, at any rate
+/// Longest warm-up before what was asked for, seconds; a short run warms up as long as it lasts. By then what is remembered for a time has its size, at any rate
 /// of orders: trades are listed again for five minutes, their stamps are a minute apart at most, and what is settled is
 /// forgotten at the next look on record, a minute later. What is remembered by count (256 ended orders, 128 trades, half
 /// a MiB of pages) is full much earlier.
@@ -37,7 +37,7 @@ const KIB_PER_MIB: f64 = 1_024.0;
 /// What was asked for.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// Length under load, seconds.
+    /// Length under load that is judged, seconds; the warm-up comes before it.
     pub seconds: u64,
     /// Book frames per second, over all pairs.
     pub rate: u64,
@@ -45,6 +45,18 @@ pub struct Asked {
     pub seed: u64,
     /// The binary.
     pub binary: PathBuf,
+}
+
+impl Asked {
+    /// Returns the length of the warm-up, seconds.
+    pub fn warm_up_s(&self) -> u64 {
+        self.seconds.min(WARM_UP_S_MAX)
+    }
+
+    /// Returns the whole length under load, seconds.
+    fn load_s(&self) -> u64 {
+        self.warm_up_s() + self.seconds
+    }
 }
 
 struct Run<'a> {
@@ -81,7 +93,7 @@ pub fn run(asked: &Asked) -> Result<Report, String> {
     let ready_ms = bot.wait_ready(READY_MS_MAX)?;
     let mut run = Run {
         asked,
-        plan: Plan::draw(asked.seed, asked.seconds),
+        plan: Plan::draw(asked.seed, asked.load_s()),
         clock,
         exchange,
         bot,
@@ -110,7 +122,7 @@ impl Run<'_> {
         let start = self.clock.now();
         let mut pumping_since = start;
         self.exchange.pump(self.asked.rate);
-        for second in 0..self.asked.seconds {
+        for second in 0..self.asked.load_s() {
             self.bot.alive()?;
             if self.plan.pauses.contains(&second) {
                 self.exchange.pump(0);
@@ -160,13 +172,13 @@ impl Run<'_> {
             }
         }
         self.exchange.pump(0);
-        let at_s = self.asked.seconds;
+        let at_s = self.asked.load_s();
         self.counts.extend(compare(&self.exchange, &self.bot, at_s));
         Ok(settled)
     }
 
     fn end(self, settled: &Settled, last: Option<&Scrape>) -> Report {
-        let warm_up_s = (self.asked.seconds / 2).min(WARM_UP_S_MAX);
+        let warm_up_s = self.asked.warm_up_s();
         let exit = self.bot.stop(STOP_MS_MAX);
         let figures = self.exchange.figures();
         let series = |of: fn(&Sample) -> f64| -> Vec<(f64, f64)> {

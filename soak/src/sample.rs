@@ -18,6 +18,8 @@ pub struct Sample {
     pub at_s: f64,
     /// Resident memory, KiB.
     pub rss_kib: f64,
+    /// Of it, what the process wrote: not its code, which the kernel shares and takes back.
+    pub anon_kib: f64,
     /// Threads.
     pub threads: f64,
     /// Open descriptors.
@@ -48,6 +50,7 @@ pub fn take(bot: &Bot, at_s: f64) -> Option<Sample> {
     Some(Sample {
         at_s,
         rss_kib: kernel.rss_kib,
+        anon_kib: kernel.anon_kib,
         threads: kernel.threads,
         // The process shows its own count: /proc/PID/fd is closed to others when it is not dumpable.
         fds: scrape.sum("btcbot_process_open_fds"),

@@ -70,6 +70,8 @@ impl Scrape {
 pub struct Kernel {
     /// Resident memory, KiB.
     pub rss_kib: f64,
+    /// Of it, pages of no file, KiB.
+    pub anon_kib: f64,
     /// Threads.
     pub threads: f64,
     /// Processor time, seconds.
@@ -94,6 +96,7 @@ impl Kernel {
         let ticks = |place| rest.split(' ').nth(place)?.parse::<f64>().ok();
         Some(Self {
             rss_kib: field("VmRSS:")?,
+            anon_kib: field("RssAnon:")?,
             threads: field("Threads:")?,
             cpu_s: (ticks(11)? + ticks(12)?) / TICKS_PER_S,
         })
@@ -154,12 +157,12 @@ empty_bucket{le=\"+Inf\"} 0
 
     #[test]
     fn the_kernels_page_is_read_past_a_name_with_spaces() {
-        let status = "Name:\tbot\nVmRSS:\t  20480 kB\nThreads:\t9\n";
+        let status = "Name:\tbot\nVmRSS:\t  20480 kB\nRssAnon:\t  7168 kB\nThreads:\t9\n";
         let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 100 0 0 0 150 50 0 0 20 0 9 0 1";
         let read = Kernel::parse(status, stat).unwrap();
         assert_eq!(
-            (read.rss_kib, read.threads, read.cpu_s),
-            (20_480.0, 9.0, 2.0)
+            (read.rss_kib, read.anon_kib, read.threads, read.cpu_s),
+            (20_480.0, 7_168.0, 9.0, 2.0)
         );
     }
 }

@@ -4,7 +4,7 @@
 //! picture, and every chart shows the same time, as much as there is of it.
 
 use super::words::{decimal, grouped, list, money, span, text};
-use crate::status::charts::{Chart, Charts, FillMark, POINTS_MAX, Point};
+use crate::status::charts::{Chart, Charts, FillMark, POINT_MS, POINTS_MAX, Point};
 use engine::market::Side;
 use engine::money::Price;
 use maud::{Markup, html};
@@ -16,8 +16,6 @@ const WIDTH: i64 = 6_000;
 const HEIGHT: i64 = 1_500;
 /// Room above the highest and below the lowest price.
 const MARGIN: i64 = 120;
-/// Time between two points, milliseconds.
-const POINT_MS: i64 = 1_000;
 /// Shortest time that a chart shows, milliseconds: a process that has just begun is not drawn as a wall.
 const WINDOW_MS_MIN: i64 = 60_000;
 /// Longest.
@@ -95,7 +93,8 @@ impl Window {
         let points = || charts.values().flat_map(|chart| &chart.points);
         let last = points().map(|point| point.at.0).max().unwrap_or(0);
         let now = document["taken_us"].as_i64().unwrap_or(last);
-        let first = points().map(|point| point.at.0).min().unwrap_or(now);
+        let priced = points().filter(|point| point.mid.is_some());
+        let first = priced.map(|point| point.at.0).min().unwrap_or(now);
         let ms = now.saturating_sub(first) / 1_000;
         Self {
             now,

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Points kept of a pair, one a second: ten minutes; the oldest fall out.
 pub const POINTS_MAX: usize = 600;
+/// Time between two points, milliseconds.
+pub const POINT_MS: i64 = 1_000;
 /// Trades kept of a pair; the oldest fall out.
 pub const FILLS_MAX: usize = 100;
 
@@ -43,10 +45,25 @@ pub struct FillMark {
 /// The ring of one pair, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chart {
-    /// One point a second.
+    /// One point a second; those before the first that was taken have no price.
     pub points: VecDeque<Point>,
     /// Own trades.
     pub fills: VecDeque<FillMark>,
+}
+
+impl Chart {
+    /// A ring that is full of seconds without a price: its memory is what it will be months later.
+    fn since(now: Timestamp) -> Self {
+        let before = |age: usize| Point {
+            at: now.plus_ms(-POINT_MS * age as i64),
+            mid: None,
+            is_held: false,
+        };
+        Self {
+            points: (1..=POINTS_MAX).rev().map(before).collect(),
+            fills: VecDeque::new(),
+        }
+    }
 }
 
 /// The rings of all pairs that are followed.
@@ -64,10 +81,8 @@ pub fn sample(
             BookView::Trusted(book) => Some(book.mid()),
             BookView::Untrusted { .. } => None,
         };
-        let chart = charts.entry(*symbol).or_default();
-        if chart.points.len() >= POINTS_MAX {
-            chart.points.pop_front();
-        }
+        let chart = (charts.entry(*symbol)).or_insert_with(|| Chart::since(now));
+        chart.points.pop_front();
         chart.points.push_back(Point {
             at: now,
             mid,

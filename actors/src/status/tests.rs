@@ -258,6 +258,11 @@ fn a_chart_keeps_ten_minutes_and_the_latest_trades() {
     for second in 0..=POINTS_MAX as i64 {
         let now = AT.plus_ms(second * 1_000);
         sample(&mut charts, now, &books, second % 2 == 0);
+        assert_eq!(
+            charts[&symbol("BTCTRY")].points.len(),
+            POINTS_MAX,
+            "from the first second on it is as long as ever"
+        );
         mark(&mut charts, now, &trade("BTC"));
         mark(&mut charts, now, &trade("DOGE"));
     }
