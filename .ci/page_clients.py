@@ -2,27 +2,40 @@
 """Measures what fifty people who look at the status page cost the path from frame to order.
 
 One run of the release binary's demo, in alternating rounds without and with 50 clients: 8 streams of events, and 42
-that load the whole page every second. Prints the median over the rounds of each histogram's mean, and their ratio. It
-judges nothing: on a busy machine the ratio is noise. Usage: page_clients.py [rounds of each kind] [seconds a round]
+that load the whole page every second. For each histogram it adds up the rounds of a kind and prints their medians,
+interpolated in their bucket, with the lowest and the highest of single rounds, and the ratio. It judges nothing: on a
+busy machine the ratio is noise. Usage: page_clients.py [rounds of each kind] [seconds a round]
 """
 import asyncio
 import os
 import re
-import statistics
 import subprocess
 import sys
 import urllib.request
 
 BINARY = os.environ.get("BTCBOT", "target/release/btcbot")
 STREAMS, LOADERS = 8, 42
-HISTOGRAMS = ["btcbot_feed_to_book_seconds", "order_submit_latency_ms"]
+HISTOGRAMS = ["btcbot_feed_to_book_seconds", "btcbot_tick_to_order_seconds", "order_submit_latency_ms"]
 
 
 def scrape(address):
     text = urllib.request.urlopen(f"http://{address}/metrics", timeout=10).read().decode()
-    value = lambda name: re.search(rf"^{name} (\S+)$", text, re.M)
-    pairs = {name: (value(f"{name}_sum"), value(f"{name}_count")) for name in HISTOGRAMS}
-    return {name: (float(s[1]), float(c[1])) for name, (s, c) in pairs.items() if s and c}
+    buckets = lambda name: re.findall(rf'^{name}_bucket{{le="(\S+)"}} (\S+)$', text, re.M)
+    return {name: {float(bound): float(count) for bound, count in buckets(name)} for name in HISTOGRAMS}
+
+
+def median(buckets):
+    """Of cumulative counts by bound; as if a bucket's values were spread evenly."""
+    half, low, below = buckets[float("inf")] / 2, 0.0, 0.0
+    for bound, count in sorted(buckets.items()):
+        if count > 0 and count >= half:
+            return low if bound == float("inf") else low + (bound - low) * (half - below) / (count - below)
+        low, below = bound, count
+    return float("nan")
+
+
+def added(rounds):
+    return {bound: sum(one[bound] for one in rounds) for bound in rounds[0]}
 
 
 async def ask(address, path):
@@ -67,8 +80,7 @@ async def measured(address, seconds, has_clients, seen):
         task.cancel()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
     seen["ended"] += sum(not isinstance(one, asyncio.CancelledError) for one in ended)
-    rises = {name: (after[name][0] - before[name][0], after[name][1] - before[name][1]) for name in after}
-    return {name: total / count for name, (total, count) in rises.items() if count > 0}
+    return {name: {bound: count - before[name][bound] for bound, count in after[name].items()} for name in after}
 
 
 async def main(rounds, seconds):
@@ -88,10 +100,14 @@ async def main(rounds, seconds):
         demo.wait(60)
     print(f"{rounds} rounds of {seconds} s each, alternating; {seen['pages']} pages, {seen['events']} events, {seen['bytes'] / 1e6:.1f} MB")
     for name in HISTOGRAMS:
-        without, with_ = ([one[name] for one in results[kind] if name in one] for kind in (False, True))
-        if without and with_:
-            a, b = statistics.median(without), statistics.median(with_)
-            print(f"{name}: without {a:.6g}, with {b:.6g}, ratio {b / a if a else float('nan'):.3f}")
+        medians = []
+        for kind in (False, True):
+            rounds = [one[name] for one in results[kind]]
+            single = [median(one) for one in rounds]
+            medians.append(median(added(rounds)))
+            count = sum(one[float("inf")] for one in rounds)
+            print(f"{name} {'with' if kind else 'without'} clients: {medians[-1]:.4g} ({min(single):.4g} to {max(single):.4g}), {count:.0f} values")
+        print(f"{name} ratio {medians[1] / medians[0]:.3f}")
 
 
 asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, int(sys.argv[2]) if len(sys.argv) > 2 else 12))

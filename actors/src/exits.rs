@@ -114,9 +114,12 @@ impl LiveExits {
                     took_ms,
                     status,
                     retry_after_ms,
-                    ..
+                    sent_after_us,
                 } = submitted;
                 way.pay(status, retry_after_ms);
+                if let Some(after_us) = sent_after_us {
+                    way.eyes.see(Observed::SubmitSent(after_us));
+                }
                 way.eyes
                     .see(Observed::SubmitAnswered(client_id, took_ms, status));
                 way.answer(RouterIn::Outcome(client_id, outcome));

@@ -27,8 +27,8 @@ const BUCKETS_MS: [f64; 12] = [
     5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0, 30000.0,
 ];
 /// Buckets of durations in seconds.
-const BUCKETS_SECONDS: [f64; 12] = [
-    0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0,
+const BUCKETS_SECONDS: [f64; 14] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0,
 ];
 
 /// What a metric is.
@@ -201,6 +201,7 @@ catalogue! {
     MARKET_DATA "btcbot_market_data_timestamp_seconds" Gauge Labels::Symbol, "When the pair's trusted book was last confirmed; the start, before the first one";
     DECISIONS "btcbot_decisions_total" Counter Labels::Of("stage", STAGES), "Decisions that reached the stage; evaluated counts words of strategies, told when they change and once a cycle";
     DECISION_DURATION "btcbot_decision_duration_seconds" HistogramSeconds Labels::None, "From the strategy's receipt of a book to the hand-over of its intent";
+    TICK_TO_ORDER "btcbot_tick_to_order_seconds" HistogramSeconds Labels::None, "From the strategy's receipt of a book to the first byte of the order that it led to, journal commit included";
     DENIALS "btcbot_denials_total" Counter Labels::DenyCode, "Intents denied by the risk gate";
     ORDERS "btcbot_orders_total" Counter Labels::Of("state", ORDER_STATES), "Orders that reached the state";
     FILLS "btcbot_fills_total" Counter Labels::None, "Trades booked";
@@ -402,7 +403,7 @@ impl Metrics {
         let mut builder = PrometheusBuilder::new();
         for metric in CATALOGUE {
             let buckets = match metric.kind {
-                Kind::HistogramMs => &BUCKETS_MS,
+                Kind::HistogramMs => &BUCKETS_MS[..],
                 Kind::HistogramSeconds => &BUCKETS_SECONDS,
                 Kind::Counter | Kind::Gauge => continue,
             };

@@ -61,6 +61,8 @@ pub enum Observed {
     Fill(engine::answer::OwnTrade),
     /// A surprise of the router.
     Router(RouterNote),
+    /// An order's request left, this many microseconds after its strategy received the book.
+    SubmitSent(i64),
     /// A submit was answered by the port: order, milliseconds from hand-over, HTTP status.
     SubmitAnswered(ClientId, i64, Option<u16>),
     /// A submit has its outcome after this many milliseconds, the journal's commit included.
@@ -299,6 +301,7 @@ impl Observer {
                     side = trade.side.as_str(), price = %trade.price, qty = %trade.qty, fee = %trade.fee, tax = %trade.tax);
             }
             Observed::Router(note) => notes::router(&mut status, now, *note),
+            Observed::SubmitSent(after_us) => metrics.order_sent(*after_us),
             Observed::SubmitAnswered(id, took_ms, http) => {
                 counts.submitted += 1;
                 if *http == Some(429) {

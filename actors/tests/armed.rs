@@ -213,6 +213,7 @@ fn release_binary_uses_every_actor() {
         "btcbot_reconcile_passes_total{outcome=\"clean\"}",
         "btcbot_journal_commits_total",
         "btcbot_feed_to_book_seconds_count",
+        "btcbot_tick_to_order_seconds_count",
     ] {
         let value = text
             .lines()

@@ -88,6 +88,7 @@ EXECUTION = [
     ("Orders", [
         ("Orders a minute, by state", "short", ["btcbot_orders_total"]),
         ("Cancels a minute, by answer", "short", ["btcbot_cancels_total"]),
+        ("Book to the order's first byte", "s", ["btcbot_tick_to_order_seconds"]),
         ("Approval to outcome of a submit", "ms", ["order_submit_latency_ms"]),
         ("Decision to answer of a cancel", "ms", ["cancel_latency_ms"]),
     ]),

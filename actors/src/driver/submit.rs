@@ -46,8 +46,8 @@ pub struct Submitted {
     pub status: Option<u16>,
     /// How long the exchange wants no more orders, milliseconds, if it said 429.
     pub retry_after_ms: Option<i64>,
-    /// The stamps had run ahead and fell back; worth an alert.
-    pub stamp_fell_back: bool,
+    /// From the book that it was decided on to its first byte, microseconds, if it came that far.
+    pub sent_after_us: Option<i64>,
 }
 
 type Report = dyn Fn(Submitted) + Send + Sync;
@@ -144,7 +144,7 @@ struct Verdict {
     outcome: SubmitOutcome,
     status: Option<u16>,
     retry_after_ms: Option<i64>,
-    stamp_fell_back: bool,
+    sent_after_us: Option<i64>,
 }
 
 impl Verdict {
@@ -153,7 +153,7 @@ impl Verdict {
             outcome,
             status: None,
             retry_after_ms: None,
-            stamp_fell_back: false,
+            sent_after_us: None,
         }
     }
 
@@ -189,7 +189,7 @@ impl Drop for Job {
                 took_ms: self.clock.now().ms_since(self.handed_at),
                 status: self.verdict.status,
                 retry_after_ms: self.verdict.retry_after_ms,
-                stamp_fell_back: self.verdict.stamp_fell_back,
+                sent_after_us: self.verdict.sent_after_us,
             });
         }
     }
@@ -277,14 +277,18 @@ impl Worker {
             pass,
             expires_at: job.expires_at,
         };
-        let mut stamp_fell_back = false;
+        let mut sent_after_us = None;
         let signing = Signing {
             keys: &self.keys,
             stamps: &self.stamps,
             authority: &self.authority,
             prefix: &self.prefix,
         };
-        let make = || signing.request(job, &mut stamp_fell_back);
+        let make = || {
+            let request = signing.request(job)?;
+            sent_after_us = Some(self.clock.now().0 - job.order.intent.at.0);
+            Ok(request)
+        };
         let posted = self.line.post(permit, make).await;
         let verdict = match posted {
             Ok(reply) => of_reply(&reply, &job.order, self.clock.exchange_now()),
@@ -292,7 +296,7 @@ impl Worker {
             Err(PostError::Unknown(cause)) => Verdict::of(SubmitOutcome::Unknown(cause)),
         };
         Verdict {
-            stamp_fell_back,
+            sent_after_us,
             ..verdict
         }
     }
@@ -308,7 +312,7 @@ struct Signing<'a> {
 
 impl Signing<'_> {
     /// Stamps and signs; the stamp is taken here, on the line before it is used, and refused beyond its maximum.
-    fn request(&self, job: &Job, fell_back: &mut bool) -> Result<Request<Full<Bytes>>, NotSent> {
+    fn request(&self, job: &Job) -> Result<Request<Full<Bytes>>, NotSent> {
         let signer = self.keys.current().ok_or(NotSent::NoPort)?;
         let (intent, id) = (&job.order.intent, job.order.client_id.to_string());
         let (symbol, side) = (intent.symbol, intent.side);
@@ -316,7 +320,10 @@ impl Signing<'_> {
         let target = format!("{}{}", self.prefix, post.target());
         let body = Bytes::from(post.body.unwrap_or_default());
         let stamp = self.stamps.next();
-        *fell_back |= stamp.fell_back;
+        if stamp.fell_back {
+            // the stamps had run ahead of the clock further than one may trust.
+            tracing::warn!(event = "stamp_fell_back", client_order_id = %id);
+        }
         if stamp.ms > job.stamp_max.ms() {
             return Err(NotSent::Expired);
         }
@@ -342,7 +349,7 @@ fn of_reply(reply: &Reply, order: &NewOrder, exchange_now: Timestamp) -> Verdict
         outcome: classify::submit_outcome(reply.status, &reply.body, &id),
         status: Some(reply.status),
         retry_after_ms: is_quota.then(|| pause_ms.unwrap_or(RATE_LIMIT_WAIT_MS)),
-        stamp_fell_back: false,
+        sent_after_us: None,
     }
 }
 

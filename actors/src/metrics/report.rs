@@ -361,6 +361,11 @@ impl Metrics {
         self.histogram(DECISION_DURATION).record(seconds(took_us));
     }
 
+    /// An order left, this long after its strategy received the book.
+    pub fn order_sent(&self, after_us: i64) {
+        self.histogram(TICK_TO_ORDER).record(seconds(after_us));
+    }
+
     /// For how long the oldest order of unknown fate has been that, milliseconds.
     pub fn unknown_oldest(&self, ms: i64) {
         self.set(UNKNOWN_OLDEST, float(ms) / 1e3);

@@ -71,6 +71,7 @@ impl Traces {
             | Observed::Frames(_)
             | Observed::Book(_)
             | Observed::IntentOut(_)
+            | Observed::SubmitSent(_)
             | Observed::Silent(..)
             | Observed::Denied(_)
             | Observed::Fill(_)

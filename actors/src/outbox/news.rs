@@ -85,6 +85,7 @@ impl Reporter {
             | Observed::Book(_)
             | Observed::Intent(_)
             | Observed::IntentOut(_)
+            | Observed::SubmitSent(_)
             | Observed::Reserved(..)
             | Observed::Silent(..)
             | Observed::Denied(_)

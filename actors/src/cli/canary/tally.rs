@@ -54,6 +54,7 @@ impl Tally {
             | Observed::Book(_)
             | Observed::Intent(_)
             | Observed::IntentOut(_)
+            | Observed::SubmitSent(_)
             | Observed::Reserved(..)
             | Observed::Silent(..)
             | Observed::Denied(_)

@@ -129,6 +129,7 @@ impl Story {
             | Observed::Book(_)
             | Observed::Intent(_)
             | Observed::IntentOut(_)
+            | Observed::SubmitSent(_)
             | Observed::Reserved(..)
             | Observed::Silent(..)
             | Observed::Denied(_)
