@@ -145,6 +145,28 @@ impl Operator {
         Ok(())
     }
 
+    /// A reload took safety flags to their safe side, by their names below `safety`: safe mode acts at once, and
+    /// whatever is about the live exchange until a restart.
+    pub fn to_the_safe_side(&self, changed: &[&str], is_live: bool) {
+        let acts = |key: &&str| *key == "safe_mode" || is_live;
+        if !changed.iter().any(acts) {
+            return;
+        }
+        if is_live {
+            // The gate first: nothing after this leaves, whatever happens to the messages.
+            self.owner.gate().raise(Flag::Disarmed);
+        }
+        if is_live && changed.contains(&"kill_switch") {
+            let code = ModeCode::ConfiguredKill;
+            self.tell_risk(RiskIn::Raise(code, Scope::Global, Mode::KillSwitch));
+        }
+        if changed.contains(&"safe_mode") {
+            self.configured_safe.store(true, Ordering::SeqCst);
+        }
+        // Its failure to be recorded is logged where it happens.
+        let _ = self.safe_mode_on();
+    }
+
     fn record_still_on(&self, now: Timestamp) {
         let record = Record::SafeMode { on: true, at: now };
         if self.journal.append(now, record).is_err() {

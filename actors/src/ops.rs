@@ -5,6 +5,7 @@
 
 mod answer;
 mod events;
+mod guests;
 mod picture;
 
 pub use picture::{Check, Picture, Pictures};
@@ -13,20 +14,22 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use answer::{Plane, STREAMS_MAX, answer};
 use axum::Router;
+use guests::Guests;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 /// Name and version of the status document.
 pub const STATUS_SCHEMA: &str = "btcbot.status/v1";
 /// A picture older than this is that of a process that no longer moves, milliseconds.
 pub const PICTURE_AGE_MS_MAX: i64 = 10_000;
-/// Connections at a time; more of them wait.
+/// Connections at a time; one more takes the place of whoever has asked nothing for the longest time, or waits.
 const CONNECTIONS_MAX: usize = 32;
 /// Longest time for a request's head.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
@@ -111,29 +114,37 @@ pub async fn serve(bound: Bound, parts: PlaneParts) {
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
     };
     let router = Router::new().fallback(answer).with_state(Arc::new(plane));
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut guests = Guests::new(CONNECTIONS_MAX);
     loop {
-        let slot = Arc::clone(&slots).acquire_owned().await;
         let Ok((stream, _)) = bound.listener.accept().await else {
             // Out of descriptors, or a client that has gone: either passes.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        let service = TowerToHyperService::new(router.clone());
-        tokio::spawn(async move {
-            let _slot = slot;
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                // One question a connection: a client that thinks holds nobody else up.
-                .keep_alive(false)
-                .max_buf_size(HEAD_BYTES_MAX)
-                .max_headers(HEADERS_MAX)
-                .header_read_timeout(HEAD_TIME_MAX)
-                .serve_connection(TokioIo::new(stream), service);
-            // However it ends, it was the client's.
-            let _ = tokio::time::timeout(CONNECTION_TIME_MAX, connection).await;
-        });
+        let router = router.clone();
+        guests
+            .admit(|asked| attend(stream, router, move || asked.note()))
+            .await;
     }
+}
+
+/// Serves one connection to its end; `on_question` hears of a whole head.
+async fn attend(stream: TcpStream, router: Router, on_question: impl Fn()) {
+    let answers = TowerToHyperService::new(router);
+    let service = service_fn(move |request| {
+        on_question();
+        answers.call(request)
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        // One question a connection: a client that thinks holds nobody else up.
+        .keep_alive(false)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .header_read_timeout(HEAD_TIME_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    // However it ends, it was the client's.
+    let _ = tokio::time::timeout(CONNECTION_TIME_MAX, connection).await;
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 //! raises it (a looser limit) needs a shut gate and a record that is on disk.
 
 use crate::control::audit;
-use crate::gate::Flag;
 use crate::link::{Link, Sent};
 use crate::logging::Logging;
 use crate::metrics::Metrics;
@@ -13,11 +12,9 @@ use crate::secrets::SecretsIn;
 use config::arming::{BlockReason, assess};
 use config::load::Loaded;
 use config::reload::{Change, Latitude, ReloadVerdict, changes, compare};
-use engine::mode::{Mode, ModeCode, Scope};
-use engine::msg::RiskIn;
+use engine::mode::Mode;
 use engine::record::Record;
 use engine::time::Timestamp;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use tokio::sync::oneshot;
 
@@ -226,8 +223,6 @@ impl Reloader {
         Ok((changes(&running, &new, latitude), secrets_differ))
     }
 
-    /// A safety flag that went to its safe side acts: safe mode at once, and whatever is about the live exchange until
-    /// a restart.
     fn to_the_safe_side(&self, operator: &Operator, keys: &[&'static str]) {
         let changed: Vec<&str> = keys
             .iter()
@@ -235,23 +230,7 @@ impl Reloader {
             .collect();
         let settings = self.in_force.get();
         let is_live = !settings.settings().safety.dry_run || changed.contains(&"dry_run");
-        let acts = |key: &&str| *key == "safe_mode" || is_live;
-        if !changed.iter().any(acts) {
-            return;
-        }
-        if is_live {
-            // The gate first: nothing after this leaves, whatever happens to the messages.
-            operator.owner.gate().raise(Flag::Disarmed);
-        }
-        if is_live && changed.contains(&"kill_switch") {
-            let killed = RiskIn::Raise(ModeCode::ConfiguredKill, Scope::Global, Mode::KillSwitch);
-            operator.tell_risk(killed);
-        }
-        if changed.contains(&"safe_mode") {
-            operator.configured_safe.store(true, Ordering::SeqCst);
-        }
-        // Its failure to be recorded is logged where it happens.
-        let _ = operator.safe_mode_on();
+        operator.to_the_safe_side(&changed, is_live);
     }
 }
 

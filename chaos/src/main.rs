@@ -1,6 +1,7 @@
 //! The command: seeds, crash points and planted bugs; a report on stdout, traces on stderr.
 
 use chaos::campaign::Tier;
+use chaos::shells::{moves, stops};
 use chaos::world::Outcome;
 use chaos::{campaign, day, disk, faults, flood, panics, points, process};
 use clap::{Args, Parser, Subcommand};
@@ -37,6 +38,10 @@ enum Command {
     Core(Core),
     /// The same with the real actors, in paused time: mailboxes, panics and fresh instances, gate and journal.
     Actors(Core),
+    /// Asks processes of the real actors to stop at drawn moments, and judges what they leave at the exchange.
+    Stops(Stops),
+    /// Draws signals, commands and reloads for the real actors: nothing arms, and no kill ends without its reset.
+    Hand(Hand),
     /// Lives a day of one world with the cores, and counts what they keep hour by hour.
     Day(Day),
     /// Crashes three short stories before and after every effect.
@@ -71,6 +76,30 @@ struct Disk {
     /// Cuts this operation only: replays a failure, with `--from` its seed and `--seeds 1`.
     #[arg(long)]
     cut: Option<usize>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+struct Stops {
+    /// How many stops; every world has ten.
+    #[arg(long, default_value_t = 1_000)]
+    stops: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args)]
+struct Hand {
+    /// How many sequences of moves.
+    #[arg(long, default_value_t = 200)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
     #[command(flatten)]
     output: Output,
 }
@@ -203,6 +232,19 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Core(core) => run_seeds(campaign::CORES, &core),
         Command::Actors(asked) => run_seeds(campaign::SHELLS, &asked),
+        Command::Stops(asked) => {
+            let shown = |outcome: &Outcome| show(&again("stops --stops 10", outcome), outcome);
+            let found = stops::run(asked.stops, asked.from, shown);
+            let schema = "btcbot.chaos-stops/v1";
+            report(schema, found.is_ok(), &found, &asked.output)
+        }
+        Command::Hand(asked) => {
+            let shown = |outcome: &Outcome| show(&again("hand --seeds 1", outcome), outcome);
+            let seeds: Vec<u64> = (asked.from..asked.from.saturating_add(asked.seeds)).collect();
+            let found = moves::run(&seeds, shown);
+            let schema = "btcbot.chaos-hand/v1";
+            report(schema, found.is_ok(), &found, &asked.output)
+        }
         Command::Day(asked) => {
             let found = day::run(asked.seed, asked.hours);
             report("btcbot.chaos-day/v1", found.is_ok(), &found, &asked.output)
@@ -233,6 +275,10 @@ fn main() -> ExitCode {
 fn commit_seed(hash: &str) -> Result<u64, String> {
     campaign::seed_of_commit(hash)
         .ok_or_else(|| "a commit hash has at least 16 hexadecimal digits".to_owned())
+}
+
+fn again(command: &str, outcome: &Outcome) -> String {
+    format!("{command} --from {}", outcome.seed)
 }
 
 fn show(command: &str, outcome: &Outcome) {

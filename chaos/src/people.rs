@@ -120,7 +120,8 @@ impl World {
         let wait_ms = self.dice.between(1_000, 15_000);
         self.after(wait_ms, Happening::Owner);
         let is_open = |at: Timestamp| self.now.ms_since(at) >= OPENED_MS;
-        if !self.opened_at.is_some_and(is_open) {
+        // While a process stops its owner watches.
+        if self.is_over.is_some() || !self.opened_at.is_some_and(is_open) {
             return;
         }
         match self.dice.between(0, 3) {
@@ -152,7 +153,7 @@ impl World {
     }
 
     /// Same pair, side, price and size as one of ours: nothing of that makes it ours (D36).
-    fn imitate(&mut self) {
+    pub(crate) fn imitate(&mut self) {
         let ids: Vec<OrderId> = self.open.values().copied().collect();
         let ours = self.pick(&ids).and_then(|id| self.exchange.order(id));
         let request = ours.map(|order| {

@@ -148,6 +148,10 @@ impl World {
             let seen = format!("{}", order.client_id);
             self.oracle.broken(self.now, "killed_sends_nothing", seen);
         }
+        if let Some(rule) = self.is_over {
+            let seen = format!("{}", order.client_id);
+            self.oracle.broken(self.now, rule, seen);
+        }
         self.judge_post(&order);
         self.request(Request::Submit(order, stamp));
     }

@@ -49,8 +49,15 @@ pub(crate) fn close(stage: &mut impl Stage) {
     settle(stage, STOP_MS, World::unsettled);
 }
 
-/// Brings everybody of the plan in; returns when faults end.
+/// Brings everybody of the plan in, and panics where there are actors; returns when faults end.
 pub(crate) fn open(world: &mut World) -> Timestamp {
+    bring_in(world);
+    world.plan_panics();
+    START.plus_ms(world.plan.faults_ms)
+}
+
+/// Brings everybody of the plan in.
+pub(crate) fn bring_in(world: &mut World) {
     world.after(0, Happening::Restart);
     world.after(RESOLVE_EVERY_MS, Happening::Resolver);
     if world.plan.rival {
@@ -66,8 +73,6 @@ pub(crate) fn open(world: &mut World) -> Timestamp {
         let from_ms = world.dice.between(OWNER_FROM_MS, world.plan.faults_ms);
         world.after(from_ms, Happening::Echo);
     }
-    world.plan_panics();
-    START.plus_ms(world.plan.faults_ms)
 }
 
 /// Lets time pass until nothing is wrong; what still is when the time is over has broken its rule.

@@ -82,6 +82,20 @@ impl World {
         self.after(wait_ms, Happening::Restart);
     }
 
+    /// A process ends in order: everything it wrote is on disk, and nobody starts another one yet.
+    pub(crate) fn exit(&mut self) {
+        self.trace.note(self.now, format_args!("exit"));
+        self.end_shells(Survivors::All);
+        self.life = None;
+        self.journal.crash(Survivors::All, &mut self.dice);
+    }
+
+    /// Starts the next process within a second.
+    pub(crate) fn restart_soon(&mut self) {
+        let wait_ms = self.dice.between(1, 1_000);
+        self.after(wait_ms, Happening::Restart);
+    }
+
     /// A new process, made of the journal.
     pub(crate) fn start(&mut self) {
         assert!(self.life.is_none(), "one process at a time");

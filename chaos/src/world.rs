@@ -226,6 +226,8 @@ pub struct World {
     pub(crate) wakes: u32,
     /// Set where processes are real shells.
     pub(crate) shelled: Option<Shelled>,
+    /// Why no order may leave this process any more, once that is so.
+    pub(crate) is_over: Option<&'static str>,
 }
 
 impl World {
@@ -293,6 +295,7 @@ impl World {
             storm_of: 0,
             wakes: 0,
             shelled: None,
+            is_over: None,
         }
     }
 

@@ -6,6 +6,7 @@
 mod facts;
 mod host;
 mod remote;
+mod rows;
 mod settings;
 mod state;
 
@@ -16,6 +17,7 @@ use crate::cli::resolve::{self, Forced};
 use crate::cli::{ConfigSource, DoctorArgs};
 use config::load::Loaded;
 use facts::Facts;
+use rows::CHECKS;
 use serde_json::{Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -90,72 +92,10 @@ enum Look {
 struct Check {
     category: &'static str,
     name: &'static str,
+    /// Where a person reads on: a heading of the project's pages.
+    docs: &'static str,
     look: Look,
 }
-
-const fn row(category: &'static str, name: &'static str, look: Look) -> Check {
-    Check {
-        category,
-        name,
-        look,
-    }
-}
-
-/// Every row, in the order in which it is shown.
-const CHECKS: &[Check] = &[
-    row("config", "readable", Look::Host(settings::readable)),
-    row("config", "warnings", Look::Configured(settings::warnings)),
-    row("config", "files", Look::Configured(settings::files)),
-    row("config", "limits", Look::Configured(settings::limits)),
-    row("policy", "arming", Look::Configured(settings::arming)),
-    row(
-        "policy",
-        "acknowledgement",
-        Look::Configured(settings::acknowledgement),
-    ),
-    row("policy", "kill_latch", Look::Configured(state::kill_latch)),
-    row("secrets", "present", Look::Configured(settings::present)),
-    row("secrets", "scopes", Look::Configured(settings::scopes)),
-    row("secrets", "age", Look::Configured(settings::age)),
-    row(
-        "secrets",
-        "file_mode",
-        Look::Configured(settings::file_mode),
-    ),
-    row("secrets", "source", Look::Configured(settings::source)),
-    row(
-        "secrets",
-        "dotenv_mode",
-        Look::Configured(settings::dotenv_mode),
-    ),
-    row("clock", "synchronised", Look::Host(host::synchronised)),
-    row("clock", "offset", Look::Online(remote::offset)),
-    row("network", "proxy", Look::Host(host::proxy)),
-    row("network", "rest", Look::Online(remote::rest)),
-    row("network", "stream", Look::Online(remote::stream)),
-    row("exchange", "symbols", Look::Online(remote::symbols)),
-    row(
-        "account",
-        "private_read",
-        Look::Online(remote::private_read),
-    ),
-    row("account", "open_orders", Look::Online(remote::open_orders)),
-    row("state", "directory", Look::Configured(state::directory)),
-    row("state", "journal", Look::Configured(state::journal)),
-    row("process", "not_root", Look::Host(host::not_root)),
-    row("process", "descriptors", Look::Host(host::descriptors)),
-    row("process", "core_dumps", Look::Host(host::core_dumps)),
-    row("process", "running", Look::Online(remote::running)),
-    row("disk", "space", Look::Host(host::space)),
-    row("disk", "writable", Look::Host(host::writable)),
-    row("observability", "bind", Look::Configured(settings::bind)),
-    row(
-        "observability",
-        "exporter",
-        Look::Configured(settings::exporter),
-    ),
-    row("observability", "scrape", Look::Online(remote::scrape)),
-];
 
 /// Checks everything, or with `--pre` what needs neither network nor a process.
 ///
@@ -341,6 +281,7 @@ fn report(rows: &[Row<'_>], verdict: Verdict) -> Report {
                 "status": finding.status.as_str(),
                 "detail": finding.detail,
                 "fix": finding.fix,
+                "docs": check.docs,
             })
         })
         .collect();
@@ -366,7 +307,7 @@ fn text(rows: &[Row<'_>], verdict: Verdict) -> String {
             finding.status.as_str()
         ));
         if !finding.fix.is_empty() {
-            text.push_str(&format!("      -> {}\n", finding.fix));
+            text.push_str(&format!("      -> {} ({})\n", finding.fix, check.docs));
         }
     }
     text.push_str(&format!(

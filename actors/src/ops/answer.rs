@@ -86,11 +86,11 @@ fn routed(plane: &Plane, request: &Request) -> (Route, Response) {
         ("/metrics", Some(metrics)) => (Route::Metrics, exposition(&metrics.render(now))),
         ("/livez", _) => (
             Route::Livez,
-            health(&picture, &picture.alive, now, is_verbose),
+            health(&picture, &[&picture.alive], now, is_verbose),
         ),
         ("/readyz", _) => (
             Route::Readyz,
-            health(&picture, &picture.ready, now, is_verbose),
+            health(&picture, &[&picture.alive, &picture.ready], now, is_verbose),
         ),
         ("/startupz", _) => (Route::Startupz, startup(&picture)),
         ("/status", _) => (
@@ -149,14 +149,14 @@ fn asset(kind: &'static str, body: &'static str) -> Response {
     typed(StatusCode::OK, kind, Bytes::from_static(body.as_bytes()))
 }
 
-fn health(picture: &Picture, checks: &[Check], now: Timestamp, is_verbose: bool) -> Response {
+fn health(picture: &Picture, checks: &[&[Check]], now: Timestamp, is_verbose: bool) -> Response {
     let age_ms = now.ms_since(picture.at);
     let fresh = Check {
         name: "picture",
         ok: age_ms <= PICTURE_AGE_MS_MAX,
         seen: format!("{age_ms} ms old"),
     };
-    let all = std::iter::once(&fresh).chain(checks);
+    let all = std::iter::once(&fresh).chain(checks.iter().copied().flatten());
     let is_ok = all.clone().all(|check| check.ok);
     let code = if is_ok {
         StatusCode::OK

@@ -1,5 +1,7 @@
 //! The plane over real sockets.
 
+mod readiness;
+
 use super::answer::HEADERS;
 use super::*;
 use crate::beats::Beat;
@@ -314,17 +316,54 @@ async fn half_a_question_is_not_waited_for() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_connection_too_many_waits_until_the_silent_ones_are_hung_up_on() {
+#[tokio::test]
+async fn one_connection_too_many_takes_the_place_of_the_longest_silent_one() {
     let rig = rig().await;
     rig.put(true);
     let mut silent = Vec::new();
-    for _ in 0..CONNECTIONS_MAX {
-        silent.push(rig.send(b"GET").await);
+    for place in 0..CONNECTIONS_MAX {
+        let part: &[u8] = if place % 2 == 0 {
+            b""
+        } else {
+            b"GET / HTTP/1.1\r\nX-A: "
+        };
+        silent.push(rig.send(part).await);
     }
-    let early = tokio::time::timeout(HEAD_TIME_MAX / 2, rig.get("/livez"));
-    assert!(early.await.is_err(), "every place is taken");
-    assert_eq!(code(&rig.get("/livez").await), "200");
+    assert_eq!(
+        code(&rig.get("/livez").await),
+        "200",
+        "every place is taken"
+    );
+    let mut oldest = silent.remove(0);
+    let ended = oldest.read(&mut [0]).await;
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    let mut latest = silent.pop().expect("one of many");
+    let rest = b"a\r\nHost: localhost\r\n\r\n";
+    latest.write_all(rest).await.expect("it is still there");
+    let answer = heard(&mut latest, "\r\n\r\n").await;
+    assert_eq!(code(&answer), "200", "the others kept their places");
+}
+
+#[tokio::test]
+async fn whoever_has_asked_keeps_its_place_however_many_come_behind() {
+    let rig = rig().await;
+    rig.put(true);
+    let mut stream = rig
+        .send(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    heard(&mut stream, "</footer>").await;
+    let mut crowd = Vec::new();
+    for _ in 0..3 * CONNECTIONS_MAX {
+        crowd.push(rig.send(b"GET").await);
+    }
+    assert_eq!(code(&rig.get("/readyz").await), "200");
+    rig.clock.advance_ms(1_000);
+    rig.put(true);
+    heard(
+        &mut stream,
+        &format!("data-taken=\"{}\"", rig.clock.now().0),
+    )
+    .await;
 }
 
 /// Reads until a text has come.

@@ -68,6 +68,8 @@ const LIMITS: BudgetLimits = BudgetLimits {
 pub(crate) struct Rig<G: Ground> {
     pub(crate) links: Links,
     pub(crate) gate: Gate,
+    pub(crate) owner: Arc<GateOwner>,
+    pub(crate) own_orders: OwnOrders,
     pub(crate) clock: Clock,
     pub(crate) fuse: Fuse,
     pub(super) hooked: Hooked,
@@ -158,6 +160,7 @@ struct Stage<G> {
     metrics: Metrics,
     curtain: Curtain,
     owner: Arc<GateOwner>,
+    own_orders: OwnOrders,
     approach: Approach,
     ground: G,
     fuse: Fuse,
@@ -197,7 +200,7 @@ impl<G: Ground> Rig<G> {
             metrics,
             approach,
         } = base;
-        let gate = owner.gate();
+        let (gate, own_orders) = (owner.gate(), OwnOrders::default());
         let hooked = Hooked::connect(gate.clone(), clock.clone());
         let rules: Rc<[Instrument]> = start.rules.clone().into();
         let samples = Samples::new(clock.now(), rules[0]);
@@ -210,7 +213,8 @@ impl<G: Ground> Rig<G> {
             eyes,
             metrics,
             curtain: Curtain::default(),
-            owner,
+            owner: Arc::clone(&owner),
+            own_orders: own_orders.clone(),
             approach,
             ground: ground.clone(),
             fuse: fuse.clone(),
@@ -229,6 +233,8 @@ impl<G: Ground> Rig<G> {
         Self {
             links,
             gate,
+            owner,
+            own_orders,
             clock,
             fuse,
             hooked,
@@ -389,7 +395,7 @@ impl<G: Ground> Stage<G> {
             risk: self.links.risk.clone(),
             reconciler: self.links.reconciler.clone(),
             gate: self.owner.gate(),
-            own_orders: OwnOrders::default(),
+            own_orders: self.own_orders.clone(),
             received: BTreeMap::new(),
             eyes: self.eyes.clone(),
         };

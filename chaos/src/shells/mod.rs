@@ -4,8 +4,11 @@
 //! seed. What is added is what only actors have: messages that overtake nothing but arrive later, panics and fresh
 //! instances, the gate word, a journal that acknowledges. A crash drops the runtime between two turns.
 
+pub mod moves;
 mod outside;
 mod process;
+mod stopping;
+pub mod stops;
 mod turns;
 
 use crate::campaign;
@@ -19,6 +22,7 @@ use actors::clock::Clock;
 use actors::driver::gated::{Egress, Permit};
 use actors::gate::{Gate, Pass};
 use actors::journal::{Hand, Journal};
+use actors::observer::SharedStatus;
 use actors::store::Store;
 use actors::system::Links;
 use engine::answer::NotSent;
@@ -60,6 +64,8 @@ pub(crate) struct Shells {
     pub(crate) clock: Clock,
     pub(crate) glass: Glass,
     pub(crate) journal: Journal,
+    /// What the process shows, as far as a stop and the operator's hand read it.
+    status: SharedStatus,
     fuse: Fuse,
     hand: Hand,
     /// What each order was handed over with, until its first byte is due.

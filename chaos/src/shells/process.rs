@@ -18,6 +18,7 @@ use actors::beats::Beats;
 use actors::clock::Clock;
 use actors::gate::Flag;
 use actors::journal::Journal;
+use actors::observer::SharedStatus;
 use actors::order_router::Waiting;
 use engine::budget::BudgetLimits;
 use engine::checkpoint::{Checkpoint, Fold};
@@ -40,17 +41,18 @@ const LIMITS: BudgetLimits = BudgetLimits {
 pub(super) type Time = Clock;
 
 /// A world whose processes are real shells.
-struct Play {
-    world: Rc<RefCell<World>>,
-    wake: Rc<Notify>,
-    process: Option<Process>,
+pub(super) struct Play {
+    pub(super) world: Rc<RefCell<World>>,
+    pub(super) wake: Rc<Notify>,
+    pub(super) process: Option<Process>,
 }
 
 /// A living process; what it is made of goes before its runtime.
-struct Process {
-    rig: Rig<Outside>,
-    time: Time,
-    runner: SystemRunner,
+pub(super) struct Process {
+    pub(super) rig: Rig<Outside>,
+    pub(super) status: SharedStatus,
+    pub(super) time: Time,
+    pub(super) runner: SystemRunner,
 }
 
 /// Runs a world to its verdict.
@@ -61,7 +63,7 @@ pub(super) fn play(world: World) -> Outcome {
 }
 
 impl Play {
-    fn new(mut world: World) -> Self {
+    pub(super) fn new(mut world: World) -> Self {
         let wake = world.shell();
         Self {
             world: Rc::new(RefCell::new(world)),
@@ -70,7 +72,7 @@ impl Play {
         }
     }
 
-    fn end(self) -> Outcome {
+    pub(super) fn end(self) -> Outcome {
         self.world.borrow_mut().end_shells(Survivors::All);
         drop(self.process);
         let world = Rc::try_unwrap(self.world).map_err(|_| "a task outlived its runtime");
@@ -108,13 +110,21 @@ impl Process {
                 .build()
                 .expect("a runtime without sockets needs nothing of the machine")
         });
-        let (rig, time) = runner.block_on(async { begin(world) });
-        Self { rig, time, runner }
+        let status = SharedStatus::default();
+        let (rig, time) = runner.block_on(async { begin(world, &status) });
+        Self {
+            rig,
+            status,
+            time,
+            runner,
+        }
     }
 
     /// Lets the process live until the end of this part, or its own.
     fn drive(&mut self, world: &RefCell<World>, wake: &Notify, end: Timestamp) {
-        let Self { rig, time, runner } = self;
+        let Self {
+            rig, time, runner, ..
+        } = self;
         runner.block_on(async {
             loop {
                 // The world is let go before anybody acts.
@@ -123,12 +133,7 @@ impl Process {
                 let wait_us = u64::try_from(due.0 - time.now().0).unwrap_or(0);
                 tokio::select! {
                     biased;
-                    _lost = rig.fatal.recv() => {
-                        let mut world = world.borrow_mut();
-                        world.enter(time.now());
-                        world.note_gate();
-                        world.crash(Survivors::Drawn);
-                    }
+                    _lost = rig.fatal.recv() => world.borrow_mut().lose_order_path(time.now()),
                     () = wake.notified() => {}
                     () = tokio::time::sleep(Duration::from_micros(wait_us)) => {}
                 }
@@ -138,7 +143,7 @@ impl Process {
 }
 
 /// Lets everything happen that is due; returns when more is, nothing where the process or this part has ended.
-fn pass(
+pub(super) fn pass(
     world: &mut World,
     rig: &Rig<Outside>,
     now: Timestamp,
@@ -159,7 +164,7 @@ fn pass(
 }
 
 /// Makes a process of the journal, as `actors/src/system.rs` does it.
-fn begin(shared: &Rc<RefCell<World>>) -> (Rig<Outside>, Time) {
+fn begin(shared: &Rc<RefCell<World>>, status: &SharedStatus) -> (Rig<Outside>, Time) {
     let mut guard = shared.borrow_mut();
     let world = &mut *guard;
     let now = world.now;
@@ -211,6 +216,7 @@ fn begin(shared: &Rc<RefCell<World>>) -> (Rig<Outside>, Time) {
         clock: rig.clock.clone(),
         glass: rig.glass.clone(),
         journal,
+        status: SharedStatus::clone(status),
         fuse: rig.fuse.clone(),
         hand,
         passes: BTreeMap::new(),

@@ -172,11 +172,34 @@ impl World {
                 if !matches!(seen, Seen::Book(_) | Seen::Money(_)) {
                     self.trace.note(self.now, format_args!("shows {seen:?}"));
                 }
+                self.show(&seen);
                 self.seen(seen);
                 self.wake_up();
             }
         }
         true
+    }
+
+    /// As the observer does it, for the two things that a stop and the operator's hand read.
+    fn show(&mut self, seen: &Seen) {
+        let Some(shells) = self.shells() else { return };
+        let status = shells.status.write();
+        let mut status = status.expect("no holder of the status can panic");
+        match seen {
+            Seen::Pass(report) if report.clean => status.last_clean = Some(report.at),
+            Seen::Mode(report) => status.mode = report.mode,
+            Seen::Pass(_)
+            | Seen::Order(_)
+            | Seen::Fill(_)
+            | Seen::Router(_)
+            | Seen::Book(_)
+            | Seen::Intent(_)
+            | Seen::Silent(..)
+            | Seen::Denied(_)
+            | Seen::Money(_)
+            | Seen::Gate(_)
+            | Seen::Feed(_) => {}
+        }
     }
 
     /// A port acts.
@@ -317,6 +340,13 @@ impl World {
         for record in records {
             self.journal.write(record);
         }
+    }
+
+    /// An actor of the order path has ended, and with it the process.
+    pub(super) fn lose_order_path(&mut self, now: Timestamp) {
+        self.enter(now);
+        self.note_gate();
+        self.crash(Survivors::Drawn);
     }
 
     /// A process ends: of the records that nobody knew to be on disk a drawn part may be.

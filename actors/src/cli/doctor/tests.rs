@@ -1,13 +1,16 @@
-//! Each offline row with a fault put in: that row changes, and no other.
+//! Rows of installations that are well, of faults that several rows see, and what no row may do.
+
+mod matrix;
 
 use super::facts::Facts;
+use super::rows::row;
 use super::*;
 use crate::cli::init::venue_dir;
 use crate::cli::probe::fake;
 use crate::store::{self, Header, Store, Venue};
 use config::load::{Dotenv, Sources};
 use engine::time::Timestamp;
-use simulator::server::{RequestLog, Server};
+use simulator::server::{Hosted, RequestLog};
 use simulator::venue::{EXAMPLE_KEY, EXAMPLE_SECRET, VenueOptions};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,6 +20,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+/// Stands for the host's configuration file; most installations have none.
+const HOST_FILE: &str = "host.toml";
 /// Base64 of nothing anybody uses.
 const SECRET: &str = "bm90aGluZyBvZiBhbnlib2R5";
 const LIMITS: [(&str, &str); 11] = [
@@ -97,6 +102,13 @@ impl Bench {
         self.set("BTCTURK_SECRET_ROTATED_AT", &self.day(1));
     }
 
+    /// The key pair that the simulated exchange knows.
+    fn example_keys(&mut self) {
+        self.keys(0o400);
+        self.write("key", EXAMPLE_KEY, 0o600);
+        self.write("secret", EXAMPLE_SECRET, 0o600);
+    }
+
     /// The day `age` days ago.
     fn day(&self, age: i64) -> String {
         let now = crate::clock::Clock::start().now();
@@ -109,7 +121,7 @@ impl Bench {
     fn facts(&self) -> Facts {
         let dir = self.dir.path().to_owned();
         let mut sources = Sources::new(self.env.clone(), dir, Timestamp::from_ms(1));
-        sources.etc_file = None;
+        sources.etc_file = Some(self.dir.path().join(HOST_FILE));
         sources.run_secrets = None;
         sources.dotenv = Dotenv::IfPresent;
         let mut facts = Facts::of(sources);
@@ -137,33 +149,6 @@ fn found(rows: &[Row<'_>]) -> Vec<(String, Status)> {
         .collect()
 }
 
-/// Puts a fault into a healthy dry run and expects exactly these rows to find it.
-fn check_rows(
-    expected: &[(&str, Status)],
-    before: impl Fn(&mut Bench),
-    after: impl Fn(&mut Facts),
-) {
-    let mut bench = Bench::new();
-    before(&mut bench);
-    let mut facts = bench.facts();
-    after(&mut facts);
-    let rows = examine(&facts, None);
-    let own = |(row, status): &(&str, Status)| ((*row).to_owned(), *status);
-    let expected: Vec<(String, Status)> = expected.iter().map(own).collect();
-    assert_eq!(found(&rows), expected, "{}", text(&rows, Verdict::Fail));
-    for (check, finding) in rows
-        .iter()
-        .filter(|(_, finding)| finding.status >= Status::Warn)
-    {
-        assert!(!finding.fix.is_empty(), "{} says what to do", name(check));
-    }
-}
-
-/// The same for a fault that one row finds.
-fn check(row: &str, expected: Status, before: impl Fn(&mut Bench), after: impl Fn(&mut Facts)) {
-    check_rows(&[(row, expected)], before, after);
-}
-
 #[test]
 fn a_healthy_installation_passes() {
     for is_live in [false, true] {
@@ -178,132 +163,6 @@ fn a_healthy_installation_passes() {
 }
 
 #[test]
-fn doctor_fault_injection_matrix() {
-    let none = |_: &mut Facts| {};
-    let same = |_: &mut Bench| {};
-    let (warn, fail) = (Status::Warn, Status::Fail);
-    check("config/readable", fail, |b| b.set("DRYRUN", "true"), none);
-    let open_file = |b: &mut Bench| b.write(".env.live", "SAFE_MODE=true\n", 0o602);
-    let both = [("config/warnings", warn), ("secrets/dotenv_mode", warn)];
-    check_rows(&both, open_file, none);
-    let unset = |b: &mut Bench| {
-        b.live();
-        b.env.remove(&OsString::from("MAX_SPREAD_BPS"));
-    };
-    check("config/limits", fail, unset, none);
-    let ack = |text: &'static str| {
-        move |b: &mut Bench| {
-            b.set("LIVE_TRADING", "true");
-            b.set("LIVE_TRADING_ACK", text);
-        }
-    };
-    check("policy/acknowledgement", warn, ack(""), none);
-    check("policy/acknowledgement", fail, ack("i understand"), none);
-    let latch = |b: &mut Bench| fs::write(b.state().join("kill.latch"), "").expect("written");
-    check("policy/kill_latch", fail, latch, none);
-    check("secrets/present", fail, |b| b.set("DRY_RUN", "false"), none);
-    check(
-        "secrets/scopes",
-        fail,
-        |b| b.set("BTCTURK_API_SCOPES", "read,trade,withdraw"),
-        none,
-    );
-    check(
-        "secrets/scopes",
-        warn,
-        |b| b.set("BTCTURK_API_SCOPES", "read"),
-        none,
-    );
-    let aged = |days: i64| {
-        move |b: &mut Bench| {
-            b.live();
-            b.set("BTCTURK_SECRET_ROTATED_AT", &b.day(days));
-        }
-    };
-    check("secrets/age", warn, aged(80), none);
-    check("secrets/age", fail, aged(91), none);
-    check("secrets/file_mode", warn, |b| b.keys(0o440), none);
-    let live_open = |b: &mut Bench| {
-        b.live();
-        b.keys(0o444);
-    };
-    check("secrets/file_mode", fail, live_open, none);
-    let in_env = |b: &mut Bench| {
-        b.set("BTCTURK_API_KEY", "k-1234-abcd");
-        b.set("BTCTURK_API_SECRET", SECRET);
-        b.set("BTCTURK_SECRET_ROTATED_AT", &b.day(1));
-    };
-    check("secrets/source", warn, in_env, none);
-    let dotenv = |b: &mut Bench| b.write(".env.live", "SAFE_MODE=true\n", 0o640);
-    check("secrets/dotenv_mode", warn, dotenv, none);
-    check("clock/synchronised", warn, same, |f| {
-        f.host.is_synchronised = Some(false)
-    });
-    check(
-        "network/proxy",
-        warn,
-        |b| b.set("https_proxy", "http://10.0.0.1"),
-        none,
-    );
-    check("state/directory", fail, |b| b.mode(&b.state(), 0o755), none);
-    check("state/directory", fail, same, |f| {
-        f.host.is_network_disk = true
-    });
-    let cut = |b: &mut Bench| fs::write(b.journal(Venue::Dry), "").expect("written");
-    check("state/journal", fail, cut, none);
-    let foreign = |b: &mut Bench| fs::write(b.journal(Venue::Dry), "SQLite").expect("written");
-    check("state/journal", fail, foreign, none);
-    let swapped = |b: &mut Bench| {
-        let (live, dry) = (b.journal(Venue::Live), b.journal(Venue::Dry));
-        fs::copy(live, dry).expect("copied");
-    };
-    check("state/journal", fail, swapped, none);
-    let lost = |b: &mut Bench| {
-        b.live();
-        fs::remove_file(b.journal(Venue::Live)).expect("removed");
-    };
-    check("state/journal", fail, lost, none);
-    check("process/not_root", warn, same, |f| f.host.is_root = true);
-    check("process/descriptors", warn, same, |f| {
-        f.host.open_files = Some(256)
-    });
-    check("process/core_dumps", warn, same, |f| {
-        f.host.core_bytes = None
-    });
-    check("disk/space", warn, same, |f| {
-        f.host.free_bytes = Some(512 << 20)
-    });
-    check("disk/space", fail, same, |f| {
-        f.host.free_bytes = Some(100 << 20)
-    });
-    check("disk/space", fail, same, |f| f.host.free_bytes = None);
-    check("disk/writable", fail, same, |f| f.host.is_writable = false);
-    let bind = |b: &mut Bench| b.set("BTCBOT__OPS__ADDRESS", "0.0.0.0");
-    let both = [("config/warnings", warn), ("observability/bind", warn)];
-    check_rows(&both, bind, none);
-    check(
-        "observability/exporter",
-        warn,
-        |b| b.set("OBSERVABILITY_ENABLED", "false"),
-        none,
-    );
-}
-
-#[test]
-fn a_file_of_another_user_is_named() {
-    let bench = Bench::new();
-    bench.write(".env.live", "SAFE_MODE=true\n", 0o600);
-    let mut facts = bench.facts();
-    let owner = facts.host.uid;
-    // Root may own any file; whether the owner is foreign depends on who runs the test.
-    facts.host.uid = owner + 1;
-    let rows = examine(&facts, None);
-    let warned = found(&rows).contains(&("config/files".to_owned(), Status::Warn));
-    assert_eq!(warned, owner != 0);
-    assert!(found(&rows).contains(&("state/directory".to_owned(), Status::Fail)));
-}
-
-#[test]
 fn a_journal_in_use_is_left_alone() {
     let bench = Bench::new();
     let dir = venue_dir(&bench.state(), Venue::Dry);
@@ -312,25 +171,6 @@ fn a_journal_in_use_is_left_alone() {
     assert_eq!(found(&rows), []);
     assert!(text(&rows, Verdict::Pass).contains("in use by another process"));
     store.close();
-}
-
-#[test]
-fn the_doctor_changes_nothing() {
-    let bench = Bench::new();
-    let seen = |path: PathBuf| {
-        let meta = path.metadata().expect("it exists");
-        (
-            fs::read(path).expect("read"),
-            meta.modified().expect("a time"),
-        )
-    };
-    let before = seen(bench.journal(Venue::Dry));
-    let rows = examine(&bench.facts(), None);
-    assert!(text(&rows, Verdict::Pass).contains("chain intact"));
-    assert!(
-        before == seen(bench.journal(Venue::Dry)),
-        "the journal is as it was"
-    );
 }
 
 #[test]
@@ -353,7 +193,7 @@ fn offline_commands_open_no_socket() {
 
 #[test]
 fn a_check_that_breaks_is_a_failed_row() {
-    let broken = row("test", "broken", Look::Host(|_| panic!("on purpose")));
+    let broken = row("test", "broken", "", Look::Host(|_| panic!("on purpose")));
     let finding = guarded(&broken, &Bench::new().facts(), None);
     assert_eq!(finding.status, Status::Fail);
 }
@@ -405,27 +245,6 @@ fn online(wanted: &str, bench: &Bench) -> Finding {
 }
 
 #[test]
-fn the_exchanges_clock_is_judged_by_the_configured_limits() {
-    let judge = |ahead_ms: i64| {
-        let now = crate::clock::Clock::start().now().plus_ms(ahead_ms);
-        let body = format!(r#"{{"serverTime":{},"serverTime2":"x"}}"#, now.ms());
-        let (at, thread) = fake::serve(vec![(200, body)]);
-        let mut bench = Bench::new();
-        bench.set("BTCTURK_BASE_URL", &format!("http://{at}"));
-        let finding = online("clock/offset", &bench);
-        thread.join().expect("served");
-        finding.status
-    };
-    assert_eq!(judge(3_600_000), Status::Fail);
-    assert_eq!(judge(-3_600_000), Status::Fail);
-    let (at, thread) = fake::serve(vec![(503, String::new())]);
-    let mut bench = Bench::new();
-    bench.set("BTCTURK_BASE_URL", &format!("http://{at}"));
-    assert_eq!(online("clock/offset", &bench).status, Status::Fail);
-    thread.join().expect("served");
-}
-
-#[test]
 fn a_running_bot_is_ok_and_a_silent_one_is_not() {
     let mut bench = Bench::new();
     let lock = fs::File::create(bench.state().join(crate::locks::LOCK_NAME)).expect("made");
@@ -450,39 +269,53 @@ fn a_running_bot_is_ok_and_a_silent_one_is_not() {
     assert_eq!(judge(None), Status::Fail);
 }
 
-/// Serves the simulated exchange until the returned sender is dropped.
-fn exchange() -> (String, String, tokio::sync::oneshot::Sender<()>) {
-    let (tell, told) = std::sync::mpsc::sync_channel(1);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
-            let at = "127.0.0.1:0".parse().expect("an address");
-            let options = VenueOptions::default();
-            let server = Server::start(at, &options, RequestLog::none()).await;
-            let server = server.expect("a free port");
-            tell.send((server.rest_url(), server.ws_url()))
-                .expect("the test waits");
-            let _ended = stopped.await;
-            server.stop().await;
-        });
-    });
-    let (rest, ws) = told.recv().expect("the exchange starts");
-    (rest, ws, stop)
+/// A simulated exchange, and everything it was asked.
+struct Exchange {
+    _hosted: Hosted,
+    log: PathBuf,
+}
+
+fn exchange(bench: &mut Bench) -> Exchange {
+    let log = bench.dir.path().with_extension("requests");
+    let requests = RequestLog::file(&log).expect("a new file");
+    let hosted = Hosted::start(VenueOptions::default(), requests).expect("a free port");
+    let server = hosted.server();
+    bench.set("BTCTURK_BASE_URL", &server.rest_url());
+    bench.set("BTCTURK_WS_URL", server.ws_url().trim_end_matches('/'));
+    Exchange {
+        _hosted: hosted,
+        log,
+    }
+}
+
+impl Exchange {
+    /// The methods that were asked with, in their order.
+    fn methods(&self) -> Vec<String> {
+        let text = fs::read_to_string(&self.log).expect("the log");
+        let lines = text.lines().map(serde_json::from_str::<Value>);
+        lines
+            .map(|line| {
+                line.expect("JSON")["method"]
+                    .as_str()
+                    .expect("a method")
+                    .to_owned()
+            })
+            .collect()
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        // The log lies beside the installation, which is not to change.
+        let _ = fs::remove_file(&self.log);
+    }
 }
 
 #[test]
 fn every_online_row_is_well_beside_an_exchange_that_is_well() {
-    let (rest, ws, _stop) = exchange();
     let mut bench = Bench::new();
-    bench.keys(0o400);
-    bench.write("key", EXAMPLE_KEY, 0o600);
-    bench.write("secret", EXAMPLE_SECRET, 0o600);
-    bench.set("BTCTURK_BASE_URL", &rest);
-    bench.set("BTCTURK_WS_URL", ws.trim_end_matches('/'));
+    let _exchange = exchange(&mut bench);
+    bench.example_keys();
     let nobody = fake::nobody().port().to_string();
     bench.set("OBSERVABILITY_PROMETHEUS_PORT", &nobody);
     let probe = Probe::new(Duration::from_secs(10)).expect("a runtime");
@@ -501,11 +334,9 @@ fn every_online_row_is_well_beside_an_exchange_that_is_well() {
 
 #[test]
 fn a_key_that_the_exchange_refuses_and_a_pair_it_does_not_know_are_found() {
-    let (rest, ws, _stop) = exchange();
     let mut bench = Bench::new();
+    let _exchange = exchange(&mut bench);
     bench.keys(0o400);
-    bench.set("BTCTURK_BASE_URL", &rest);
-    bench.set("BTCTURK_WS_URL", ws.trim_end_matches('/'));
     bench.set("SYMBOLS", "BTCTRY,NOSUCHTRY");
     bench.set(
         "OBSERVABILITY_PROMETHEUS_PORT",
