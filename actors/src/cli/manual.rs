@@ -3,6 +3,8 @@
 //! Arguments and their help stand beside the commands; here is what clap cannot know. Help texts, man pages and the
 //! reference are all made from this table, so that none of them can say something else.
 
+pub mod terminal;
+
 use crate::cli::Cli;
 use crate::cli::exit::Exit;
 use clap::{Command, CommandFactory};
@@ -282,7 +284,7 @@ impl Page {
         let mut text = String::from("EXAMPLES:\n");
         for (line, what) in self.examples {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {line}\n      {what}");
+            let _ = writeln!(text, "{}", terminal::example(line, what));
         }
         text.push_str("\nEXIT CODES:\n");
         for line in self.exit_lines() {

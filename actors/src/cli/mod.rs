@@ -251,9 +251,9 @@ pub struct ReplayArgs {
     /// The strategy to run: market_maker or mean_reversion
     #[arg(long, default_value = "mean_reversion")]
     pub strategy: String,
-    /// Instrument rules in place of the built-in table: a JSON list of {"symbol","base","quote","is_trading",
-    /// "has_limit_orders","qty_scale","price_scale","has_fraction","fee_in_base","value_min"} and, if there are such
-    /// rules, "tick","qty_min","qty_max","price_min","price_max"; prices and amounts as text, scales as decimals 0 to 8
+    /// Instrument rules in place of the built-in table: a JSON list of {"symbol", "base", "quote", "is_trading",
+    /// "has_limit_orders", "qty_scale", "price_scale", "has_fraction", "fee_in_base", "value_min"} and, if there are such
+    /// rules, "tick", "qty_min", "qty_max", "price_min", "price_max"; prices and amounts as text, scales as decimals 0 to 8
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
     /// Opening cash in the quote currency
@@ -356,7 +356,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// What clap says: a wrong line, or help, which is data.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&manual::command().try_get_matches_from(args)?)
+    Cli::from_arg_matches(&manual::terminal::for_terminal().try_get_matches_from(args)?)
 }
 
 /// Returns the commands that stand beside the one that nobody knows, for its error.
@@ -417,6 +417,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         manual::command().debug_assert();
+        manual::terminal::for_terminal().debug_assert();
     }
 
     #[test]
