@@ -43,6 +43,7 @@ pub mod reconciler;
 pub mod redact;
 pub mod reload;
 pub mod risk_gate;
+mod same_account;
 pub mod secrets;
 pub mod shell;
 pub mod signals;

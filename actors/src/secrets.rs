@@ -1,11 +1,12 @@
 //! The Secrets actor: takes over a freshly read configuration, credentials included, or none of it.
 //!
-//! New credentials are tried with one authenticated read before they replace the old ones, and requests that are
-//! already signed keep their signature. It hands out signers through `Keys`; nobody else sees a value.
+//! New credentials are tried with reads before they replace the old ones, and must be of the same account; requests that
+//! are already signed keep their signature. It hands out signers through `Keys`; nobody else sees a value.
 
 use crate::clock::Clock;
 use crate::driver::Keys;
 use crate::driver::pace::Pace;
+use crate::driver::read_failure::ReadFailure;
 use crate::driver::reads::Reads;
 use crate::gate::Gate;
 use crate::key_age::{self, KeyWatch};
@@ -17,12 +18,15 @@ use crate::observer::{Eyes, Observed};
 use crate::params;
 use crate::redact::Filter;
 use crate::reload::{InForce, Outcome};
+use crate::same_account::{Proof, Shown, Stranger, is_ours, judge};
 use actix::{Actor, AsyncContext, Context, Handler};
+use btcturk::rest::ReadError;
 use btcturk::sign::Signer;
 use config::load::Loaded;
 use config::reload::{Latitude, ReloadVerdict, compare};
 use config::secrets::credentials_usable;
 use config::settings::{Level, Settings};
+use engine::ids::AccountTag;
 use engine::msg::{FeedIn, ReconcileIn, RiskIn};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
@@ -31,9 +35,6 @@ use tokio::sync::oneshot;
 const MAILBOX: usize = 8;
 /// Other keys that one run takes over; each holds a lock until the end.
 const ROTATIONS_MAX: usize = 64;
-
-/// Two keys of one account read the same balances while no order of ours fills.
-const OTHER_ACCOUNT: &str = "their balances differ from those of the key in use; another account needs another state directory";
 
 /// What the actor hears.
 pub enum SecretsIn {
@@ -60,6 +61,8 @@ pub struct SecretsPort {
     pub keys: Keys,
     /// A client that signs with the candidate, for the trial.
     pub trial: Option<(Keys, Reads)>,
+    /// The tag of our orders.
+    pub tag: AccountTag,
     /// The gate core, for limits.
     pub risk: Link<RiskIn>,
     /// Status and log.
@@ -266,41 +269,54 @@ impl Secrets {
         }
     }
 
-    /// Tries the new credentials with one read; all or nothing. Other reloads wait meanwhile.
+    /// Tries the new credentials with reads; all or nothing. Other reloads wait meanwhile.
     fn try_out(&self, candidate: Candidate, ctx: &mut Context<Self>) {
         let Some((slot, reads)) = self.port.trial.clone() else {
             return;
         };
         slot.replace(Some(Arc::clone(&candidate.signer)));
-        let old = self.port.reads.clone();
+        let (old, tag, now) = (
+            self.port.reads.clone(),
+            self.port.tag,
+            self.port.clock.now(),
+        );
+        let symbols = self.port.in_force.get().settings().market.symbols.clone();
         let trial = async move {
-            let seen = reads.balances().await.map_err(|error| error.to_string())?;
-            // A key that the exchange no longer takes cannot tell; then the books will.
-            match old.balances().await {
-                Ok(known) if known != seen => Err(OTHER_ACCOUNT.to_owned()),
-                Ok(_) | Err(_) => Ok(()),
+            let new = async || {
+                let shown = Shown::read(&reads, &symbols, now).await;
+                shown.map_err(|error| error.to_string())
+            };
+            if is_ours(&new().await?, tag) {
+                return Ok(Proof::OwnOrder);
             }
+            let old = match Shown::read(&old, &symbols, now).await {
+                Ok(old) => Some(old),
+                Err(ReadFailure::Answer(ReadError::Unauthorized)) => None,
+                Err(error) => return Err(format!("the key in use: {error}")),
+            };
+            // Read again: an order that came up since is one that the old key alone has shown.
+            let new = new().await?;
+            judge(&new, old.as_ref(), tag).map_err(|error: Stranger| error.to_string())
         };
         let done = actix::fut::wrap_future::<_, Self>(trial);
         let finished = actix::ActorFutureExt::map(done, move |result, actor: &mut Self, _ctx| {
-            let read = result
-                .map(|_| ())
-                .map_err(|error| format!("credentials: {error}"));
-            actor.tried(candidate, read);
+            let proof = result.map_err(|error| format!("credentials: {error}"));
+            actor.tried(candidate, proof);
         });
         ctx.wait(finished);
     }
 
-    fn tried(&mut self, candidate: Candidate, read: Result<(), String>) {
-        let taken = read.and_then(|()| self.take_over(candidate.new));
+    fn tried(&mut self, candidate: Candidate, proof: Result<Proof, String>) {
+        let new = candidate.new;
+        let taken = proof.and_then(|proof| self.take_over(new).map(|()| proof));
         let outcome = match taken {
-            Ok(()) => {
+            Ok(proof) => {
                 self.port.keys.replace(Some(candidate.signer));
                 if let (Some(held), Some(lock)) = (&self.port.accounts, candidate.lock) {
                     let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
                     held.push(lock);
                 }
-                tracing::warn!(event = "secrets_rotated");
+                tracing::warn!(event = "secrets_rotated", proof = proof.as_str());
                 Outcome::Applied {
                     keys: candidate.keys,
                     secrets: true,

@@ -230,6 +230,25 @@ fn a_key_that_reads_the_same_balances_replaces_the_old_one_and_is_locked_for_thi
 }
 
 #[test]
+fn a_second_key_of_the_account_is_known_by_our_own_orders() {
+    let (key, secret) = fresh_keys();
+    let simulator = Simulator::with_two_keys(67, (&key, &secret));
+    let place = Installation::armed(&simulator);
+    let mut bot = place.start();
+    bot.plane();
+    bot.wait("an open order at the exchange", SOON, |_| {
+        (!simulator.open_orders().is_empty()).then_some(())
+    });
+    observe(&place);
+    place.write_with_mode("secrets/btcturk_api_key", &key, 0o400);
+    place.write_with_mode("secrets/btcturk_api_secret", &secret, 0o400);
+    reload(&place, 0, &["and the credentials"]);
+    bot.wait_for_text("\"proof\":\"own_order\"", SOON);
+    bot.signal(Signal::TERM);
+    assert_eq!(bot.finish(STOP).code, Some(0));
+}
+
+#[test]
 fn a_key_of_another_account_is_refused() {
     let (key, secret) = fresh_keys();
     let simulator = Simulator::with_second_key(66, (&key, &secret));

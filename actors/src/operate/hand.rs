@@ -137,6 +137,7 @@ impl Parts {
             in_force,
             keys: self.keys.clone(),
             trial: self.keys.current().map(|_| self.trial.clone()),
+            tag: self.tag,
             risk: self.links.risk.clone(),
             eyes: self.eyes.clone(),
             feed: self.links.feed.clone(),

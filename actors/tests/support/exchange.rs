@@ -131,6 +131,16 @@ impl Simulator {
         Self::of(seed, &[], members, (key, secret))
     }
 
+    /// The same with keys of its own, and a second pair of the same account.
+    pub fn with_two_keys(seed: u64, (second_key, second_secret): (&str, &str)) -> Self {
+        let (key, secret) = fresh_keys();
+        let members = vec![
+            member(USER_ID, &key, &secret),
+            member(USER_ID, second_key, second_secret),
+        ];
+        Self::of(seed, &[], members, (key, secret))
+    }
+
     fn of(
         seed: u64,
         faults: &[&str],

@@ -62,14 +62,14 @@ struct Failures {
 /// Checks credentials and remembers who failed.
 #[derive(Debug, Default)]
 pub struct Doorman {
-    signers: Vec<Signer>,
+    signers: Vec<(Signer, AccountIndex)>,
     failures: BTreeMap<IpAddr, Failures>,
     used: BTreeSet<(i64, String)>,
 }
 
 impl Doorman {
-    /// Makes a doorman who knows one signer for each account, in order.
-    pub fn new(signers: Vec<Signer>) -> Self {
+    /// Makes a doorman who knows these keys, each with its account.
+    pub fn new(signers: Vec<(Signer, AccountIndex)>) -> Self {
         Self {
             signers,
             failures: BTreeMap::new(),
@@ -79,10 +79,11 @@ impl Doorman {
 
     /// Returns the account that a key belongs to, unverified.
     pub fn account_of(&self, key: &str) -> Option<AccountIndex> {
-        self.signers
-            .iter()
-            .position(|signer| signer.is_key(key))
-            .map(AccountIndex)
+        self.signer_of(key).map(|(_, account)| *account)
+    }
+
+    fn signer_of(&self, key: &str) -> Option<&(Signer, AccountIndex)> {
+        self.signers.iter().find(|(signer, _)| signer.is_key(key))
     }
 
     /// Returns whether the address is blocked.
@@ -123,12 +124,13 @@ impl Doorman {
         else {
             return Err(Unauthorized::Headers);
         };
-        let account = self.account_of(key).ok_or(Unauthorized::Key)?;
+        let (signer, account) = self.signer_of(key).ok_or(Unauthorized::Key)?;
+        let account = *account;
         let stamp_ms: i64 = stamp.parse().map_err(|_| Unauthorized::Stamp)?;
         if now.ms().abs_diff(stamp_ms) > profile.stamp_tolerance_ms.unsigned_abs() {
             return Err(Unauthorized::Stamp);
         }
-        if !self.signers[account.0].verify_rest(stamp, signature) {
+        if !signer.verify_rest(stamp, signature) {
             return Err(Unauthorized::Signature);
         }
         if profile.refuse_repeated_signature && !self.used.insert((stamp_ms, signature.clone())) {
@@ -152,14 +154,14 @@ impl Doorman {
         nonce: i64,
         signature: &str,
     ) -> Result<AccountIndex, Unauthorized> {
-        let account = self.account_of(key).ok_or(Unauthorized::Key)?;
+        let (signer, account) = self.signer_of(key).ok_or(Unauthorized::Key)?;
         let in_window = now.ms().abs_diff(timestamp_ms) <= nonce.max(0).unsigned_abs();
         // A time in place of the window is refused (docs/EXCHANGE.md 3.2), however right its signature is.
         let is_window = nonce <= LOGIN_WINDOW_MS_MAX;
-        if !in_window || !is_window || !self.signers[account.0].verify_login(nonce, signature) {
+        if !in_window || !is_window || !signer.verify_login(nonce, signature) {
             return Err(Unauthorized::Request);
         }
-        Ok(account)
+        Ok(*account)
     }
 
     fn note_failure(&mut self, now: Timestamp, profile: &Profile, ip: IpAddr) {
@@ -192,7 +194,7 @@ mod tests {
 
     fn doorman() -> Doorman {
         let signer = Signer::new(KEY.to_owned().into(), &SECRET.to_owned().into()).unwrap();
-        Doorman::new(vec![signer])
+        Doorman::new(vec![(signer, AccountIndex(0))])
     }
 
     fn given(key: &str, stamp: &str, signature: &str) -> Credentials {

@@ -78,7 +78,7 @@ pub struct VenueOptions {
     pub seed: u64,
     /// Switches.
     pub profile: Profile,
-    /// Accounts.
+    /// Keys, each with its account; a user number that was named before is another key of that account.
     pub members: Vec<Member>,
 }
 
@@ -134,19 +134,19 @@ impl Venue {
     /// # Errors
     /// A member's key or secret cannot sign.
     pub fn new(options: &VenueOptions, start: Timestamp) -> Result<Self, SignError> {
-        let signers: Result<Vec<Signer>, SignError> = options
-            .members
-            .iter()
-            .map(|member| Signer::new(member.key.clone().into(), &member.secret))
-            .collect();
-        let specs: Vec<AccountSpec> = options
-            .members
-            .iter()
-            .map(|member| member.spec.clone())
-            .collect();
+        let (mut signers, mut specs) = (Vec::new(), Vec::<AccountSpec>::new());
+        for member in &options.members {
+            let is_its = |spec: &AccountSpec| spec.user_id == member.spec.user_id;
+            let account = specs.iter().position(is_its).unwrap_or(specs.len());
+            if account == specs.len() {
+                specs.push(member.spec.clone());
+            }
+            let signer = Signer::new(member.key.clone().into(), &member.secret)?;
+            signers.push((signer, AccountIndex(account)));
+        }
         Ok(Self {
             exchange: Exchange::new(options.seed, options.profile.clone(), start, &specs),
-            doorman: Doorman::new(signers?),
+            doorman: Doorman::new(signers),
             limits: Limits::default(),
             sessions: Sessions::default(),
             dice: Dice::new(options.seed ^ FAULT_SEED),
