@@ -1,4 +1,10 @@
-//! `preflight`: named checks that must all hold before a start. Each is made of the doctor's rows, which live there.
+//! `preflight`: named checks that must all hold before a start.
+//!
+//! Most are made of the doctor's rows, which live there; what the journal tells and what it takes the account to judge
+//! is judged here.
+
+mod account;
+mod past;
 
 use crate::cli::ConfigSource;
 use crate::cli::doctor::{self, Found};
@@ -7,9 +13,12 @@ use crate::cli::report::Report;
 use crate::cli::resolve::{self, Forced};
 use crate::clock::Clock;
 use crate::locks::{self, AccountLock};
+use account::Seen;
 use clap::{Args, ValueEnum};
 use config::arming::assess;
 use config::load::Loaded;
+use engine::time::Timestamp;
+use past::Past;
 use serde_json::{Value, json};
 
 /// What the start is for.
@@ -68,6 +77,26 @@ struct Made {
     detail: String,
 }
 
+impl Made {
+    fn yes(name: &'static str, detail: impl Into<String>) -> Self {
+        let (ok, detail) = (true, detail.into());
+        Self { name, ok, detail }
+    }
+
+    fn no(name: &'static str, detail: impl Into<String>) -> Self {
+        let (ok, detail) = (false, detail.into());
+        Self { name, ok, detail }
+    }
+
+    /// Adds what was found elsewhere: both must hold.
+    fn and(&mut self, other: Self) {
+        self.ok &= other.ok;
+        let both = [std::mem::take(&mut self.detail), other.detail];
+        let said: Vec<String> = both.into_iter().filter(|part| !part.is_empty()).collect();
+        self.detail = said.join("; ");
+    }
+}
+
 /// Makes every check of the profile.
 ///
 /// # Errors
@@ -86,6 +115,7 @@ pub fn preflight(args: &PreflightArgs) -> Outcome {
         .collect();
     if let Ok(loaded) = resolve::load(&args.source, forced) {
         made.extend(own(&loaded, args.profile));
+        told_by_journal(&mut made, &loaded, args.profile);
     }
     concluded(args, &made)
 }
@@ -142,6 +172,61 @@ fn own(loaded: &Loaded, profile: Profile) -> Vec<Made> {
         });
     }
     made
+}
+
+/// What the journal and, for live, the account say.
+fn told_by_journal(made: &mut Vec<Made>, loaded: &Loaded, profile: Profile) {
+    let clock = Clock::start();
+    let now = clock.now();
+    let past = Past::read(loaded);
+    for latches in made.iter_mut().filter(|made| made.name == "latches_clear") {
+        latches.and(latches_of(&past, now));
+    }
+    if profile == Profile::DryRun {
+        return;
+    }
+    made.push(match &past {
+        Ok(Some(past)) => past.no_unknown_orders(now),
+        Ok(None) => Made::yes("no_unknown_orders", "no journal yet"),
+        Err(why) => Made::no("no_unknown_orders", why),
+    });
+    made.extend(told_by_account(loaded, &clock, &past));
+}
+
+fn latches_of(past: &Result<Option<Past>, String>, now: Timestamp) -> Made {
+    let name = "latches_clear";
+    match past {
+        Ok(None) => Made::yes(name, ""),
+        Err(why) => Made::no(name, why),
+        Ok(Some(past)) => {
+            let latches = past.latches(now);
+            let (ok, detail) = (latches.is_empty(), latches.join("; "));
+            Made { name, ok, detail }
+        }
+    }
+}
+
+fn told_by_account(
+    loaded: &Loaded,
+    clock: &Clock,
+    past: &Result<Option<Past>, String>,
+) -> [Made; 3] {
+    let seen = match Seen::read(loaded, clock) {
+        Ok(seen) => seen,
+        Err(why) => {
+            return ["trade_right", "limits_fit", "no_drift"].map(|name| Made::no(name, &why));
+        }
+    };
+    let drift = match past {
+        Ok(Some(past)) => account::no_drift(&seen.balances, past.sum().money().ledger()),
+        Ok(None) => Made::yes("no_drift", "no journal yet"),
+        Err(why) => Made::no("no_drift", why),
+    };
+    [
+        account::trade_right(seen.cancel),
+        account::limits_fit(loaded.settings(), &seen),
+        drift,
+    ]
 }
 
 fn concluded(args: &PreflightArgs, made: &[Made]) -> Result<Exit, Failed> {

@@ -215,9 +215,16 @@ impl AccountTruth {
 
 /// Returns whether the rows equal the ledger as it stands; for the verdict at the end of a run.
 pub(crate) fn matches_books(rows: &[BalanceRow], ledger: &Ledger) -> bool {
-    all_assets(rows, ledger).iter().all(|(asset, row)| {
-        (row.total() - ledger.balance(*asset)).abs() <= tolerance(*asset, ledger)
-    })
+    differences(rows, ledger).is_empty()
+}
+
+/// Returns every asset whose balance is not that of the books as they stand, but for what rounding explains: the sum
+/// of the books, then the exchange's.
+pub fn differences(rows: &[BalanceRow], ledger: &Ledger) -> Vec<(Asset, Amount, Amount)> {
+    let all = all_assets(rows, ledger).into_iter();
+    let sums = all.map(|(asset, row)| (asset, ledger.balance(asset), row.total()));
+    sums.filter(|(asset, here, there)| (*there - *here).abs() > tolerance(*asset, ledger))
+        .collect()
 }
 
 /// Rows of every asset that either side knows; one that the exchange does not list counts as zero there.

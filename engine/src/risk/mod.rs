@@ -20,7 +20,7 @@ mod reserve;
 mod tests;
 mod transfers;
 
-pub use account::BALANCE_LAG_MS;
+pub use account::{BALANCE_LAG_MS, differences as account_differences};
 pub use deny::{Denial, DenyCode};
 pub use limits::{IdSource, Limits, RiskSettings, Venue};
 pub use memory::Memory;
