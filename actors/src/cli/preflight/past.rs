@@ -176,7 +176,7 @@ mod tests {
             at: AT,
         };
         check(&[], &[]);
-        check(&[killed.clone()], &["a drill"]);
+        check(std::slice::from_ref(&killed), &["a drill"]);
         check(&[killed.clone(), reset], &[]);
         check(&[safe(true)], &["safe mode since"]);
         check(&[safe(true), safe(false)], &[]);
