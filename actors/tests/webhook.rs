@@ -4,6 +4,7 @@ mod support;
 
 use config::secret_hook::HookKey;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use support::exchange::Simulator;
 use support::installation::Installation;
 use support::receiver::{Manner, Receiver};
@@ -31,7 +32,7 @@ fn a_run_tells_its_start_its_fills_its_mode_and_its_end_with_a_signature() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let uid = rustix::process::geteuid().as_raw();
     let key = HookKey::read(&place.path().join("webhook.key"), uid).expect("a key");
-    let mut names = Vec::new();
+    let (mut names, mut trades) = (Vec::new(), BTreeSet::new());
     for (at, request) in receiver.received().iter().enumerate() {
         assert_eq!(request.path, "/btcbot");
         let signature = format!("sha256={}", key.sign(&request.body));
@@ -40,8 +41,13 @@ fn a_run_tells_its_start_its_fills_its_mode_and_its_end_with_a_signature() {
         assert!(!body.contains(KEY), "the key is not told");
         let event: Value = serde_json::from_str(&body).expect("one object");
         assert_eq!(event["sequence"], Value::from(at + 1), "{event}");
+        if event["event"] == "fill" {
+            let trade = event["data"]["trade_id"].as_str().expect("an id");
+            assert!(trades.insert(trade.to_owned()), "told twice: {event}");
+        }
         names.push(event["event"].as_str().expect("a name").to_owned());
     }
+    assert!(!format!("{ended:?}").contains(KEY), "the key is not shown");
     assert_eq!(names.first().map(String::as_str), Some("start"));
     assert_eq!(names.last().map(String::as_str), Some("stop"), "{names:?}");
     for name in ["mode", "fill"] {
