@@ -13,13 +13,16 @@ use engine::market::Side;
 use engine::money::{Amount, Price, Qty};
 use engine::record::Record;
 use engine::time::Timestamp;
+use redb::{Database, TableDefinition};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use support::exchange::Simulator;
 use support::installation::Installation;
-use support::{Finished, START, run};
+use support::{Finished, SOON, START, STOP, run};
 
 /// 2023-11-14, 22:13:20 UTC.
 const AT: Timestamp = Timestamp::from_ms(1_700_000_000_000);
@@ -210,6 +213,71 @@ fn a_backup_is_read_as_well_and_what_is_no_journal_is_named() {
     let ended = report(&place, &["--out", &unwritable]);
     assert!(
         ended.code != Some(0) && ended.stderr.contains("--out"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_running_process_is_reported_on_and_left_as_it_was() {
+    let simulator = Simulator::with_own_account(73, &[]);
+    let place = Installation::armed(&simulator);
+    let mut bot = place.start();
+    let plane = bot.plane();
+    let fills = bot.wait("a fill", SOON, |bot| {
+        bot.status(plane)["counts"]["fills"]
+            .as_i64()
+            .filter(|fills| *fills > 0)
+    });
+    let ended = report(
+        &place,
+        &["--json", "--from", "today", "--config", "bot.toml"],
+    );
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let data = ended.data();
+    assert!(data["trades"].as_i64() >= Some(fills), "{data}");
+    assert_eq!(data["agrees_with_books"], true);
+    let state = place.path().join("btcbot-data");
+    let names = fs::read_dir(state)
+        .expect("readable")
+        .map(|entry| entry.expect("readable").file_name());
+    let copies = names.filter(|name| name.to_string_lossy().starts_with("btcbot-copy"));
+    assert_eq!(copies.count(), 0, "the copy is gone");
+    bot.signal(Signal::TERM);
+    assert_eq!(bot.finish(STOP).code, Some(0));
+}
+
+#[test]
+fn a_journal_of_an_older_build_says_that_its_history_is_yet_to_begin() {
+    const TRADES: TableDefinition<u64, &[u8]> = TableDefinition::new("trades");
+    const HEADER: TableDefinition<&str, &[u8]> = TableDefinition::new("header");
+    let (place, _) = traded();
+    let path = place.path().join("btcbot-data/dry").join(store::FILE_NAME);
+    let database = Database::open(&path).expect("it opens");
+    let write = database.begin_write().expect("writable");
+    write.delete_table(TRADES).expect("ours");
+    write
+        .open_table(HEADER)
+        .expect("ours")
+        .remove("trades")
+        .expect("ours");
+    write.commit().expect("room on the disk");
+    drop(database);
+    let ended = report(&place, &[]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("no trade history yet"), "{ended:?}");
+    // The next start begins it: here, the next commit.
+    let dir = place.path().join("btcbot-data/dry");
+    let (mut store, _) = Store::open(&dir, Venue::Dry).expect("it opens");
+    store
+        .append(&[(AT, Record::Boot { epoch: 2, at: AT })])
+        .expect("room on the disk");
+    store.close();
+    let ended = report(&place, &[]);
+    assert!(ended.stdout.starts_with("60 trades"), "{ended:?}");
+    assert!(
+        ended
+            .stdout
+            .contains("60 trades do not tell what they realised"),
         "{ended:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! The trade history beside the records: a row for each record of a trade, written in its commit and never pruned.
+//! The trade history beside the records: a row for each record of a trade, written in its commit and never pruned (I18).
 //!
 //! It adds nothing up and no start reads it. The one idea: a row has the number of its record for a key, so that the
 //! booking which counts a trade once, over crashes and recoveries too, is all that keeps the history exact.

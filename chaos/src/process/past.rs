@@ -30,8 +30,37 @@ pub fn read(dir: &Path, scratch: &Path) -> Result<Past, String> {
     fs::copy(&from, &to).map_err(|error| format!("{}: {error}", from.display()))?;
     let opened = Store::open(scratch, Venue::Live);
     let (store, entries) = opened.map_err(|error| format!("{}: {error}", from.display()))?;
+    let told = history(&store, &entries);
     store.close();
+    told.map_err(|error| format!("{}: {error}", from.display()))?;
     Ok(fold(&entries))
+}
+
+/// The trade history holds each trade that is on record, under its number, and no other that is as young.
+fn history(store: &Store, entries: &[Entry]) -> Result<(), String> {
+    let rows = store.snapshot().and_then(|snapshot| snapshot.trades());
+    let rows: Result<Vec<_>, _> = rows.map_err(|error| error.to_string())?.collect();
+    let rows = rows.map_err(|error| error.to_string())?;
+    let first = entries.first().map_or(u64::MAX, |entry| entry.seq);
+    let told: Vec<u64> = rows
+        .iter()
+        .map(|row| row.0)
+        .filter(|seq| *seq >= first)
+        .collect();
+    let is_fill = |entry: &&Entry| matches!(entry.record, Record::Fill(_));
+    let fills: Vec<u64> = entries
+        .iter()
+        .filter(is_fill)
+        .map(|entry| entry.seq)
+        .collect();
+    if told == fills {
+        return Ok(());
+    }
+    Err(format!(
+        "the trade history has {} rows of {} trades",
+        told.len(),
+        fills.len()
+    ))
 }
 
 fn fold(entries: &[Entry]) -> Past {
