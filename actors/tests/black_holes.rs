@@ -9,10 +9,11 @@ use std::fs;
 use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 use support::exchange::Simulator;
 use support::installation::{CONFIG, Installation, RESTING};
 use support::receiver::{Manner, Receiver};
-use support::{Bot, SOON, START, STOP, http, run, wait_for};
+use support::{Bot, SOON, START, STOP, btcbot, http, run, wait_for};
 
 /// Resident memory that is plenty for all of it, bytes.
 const RESIDENT_MAX: f64 = 256.0 * 1024.0 * 1024.0;
@@ -42,6 +43,12 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
+/// A port that nobody has at the moment.
+fn free_address() -> SocketAddr {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    free.local_addr().expect("bound")
+}
+
 /// A run whose output and log go into a pipe that was full before its first line.
 struct Unread {
     bot: Bot,
@@ -50,9 +57,7 @@ struct Unread {
 }
 
 fn unread(place: &Installation, more: &[&str]) -> Unread {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let plane = free.local_addr().expect("bound");
-    drop(free);
+    let plane = free_address();
     place.configure(&format!("OBSERVABILITY_PROMETHEUS_PORT={}\n", plane.port()));
     let (reader, writer) = full_pipe();
     let out = writer.try_clone().expect("a descriptor").into();
@@ -148,6 +153,22 @@ fn a_reader_that_has_stopped_holds_back_no_order_no_kill_and_no_end() {
     });
     bot.signal(Signal::TERM);
     assert_eq!(bot.finish(STOP).code, Some(0));
+}
+
+#[test]
+fn a_demo_whose_reader_pauses_trades_on_and_ends_with_it() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let plane = free_address();
+    let (reader, writer) = full_pipe();
+    let address = plane.to_string();
+    let command = btcbot(dir.path(), &["demo", "--seed", "5", "--http", &address]);
+    let mut bot = Bot::start_with(command, writer.into(), Stdio::null());
+    bot.wait("fills that nobody is told of", START + SOON, |_| {
+        (figure(plane, "btcbot_fills_total")? >= 3.0).then_some(())
+    });
+    assert_eq!(figure(plane, "btcbot_kill_latched"), Some(0.0));
+    drop(reader);
+    assert_eq!(bot.finish(STOP).code, Some(0), "nobody is left to watch it");
 }
 
 #[test]
