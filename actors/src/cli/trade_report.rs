@@ -208,6 +208,15 @@ impl Out {
     }
 }
 
+impl Drop for Out {
+    /// What was not published is of no use; what stays is replaced by the next report.
+    fn drop(&mut self) {
+        for name in [CSV_NAME, JSON_NAME, HTML_NAME] {
+            let _ = fs::remove_file(self.part(name));
+        }
+    }
+}
+
 fn unwritable(path: &Path, error: &io::Error) -> Failed {
     let exit = match error.kind() {
         io::ErrorKind::PermissionDenied => Exit::Permission,
