@@ -4,6 +4,7 @@
 
 pub(crate) mod client;
 mod cycles;
+mod dump;
 mod emergency;
 mod hand;
 mod opening;
@@ -190,7 +191,10 @@ pub async fn operate(
     let (cause, cycles) = parts.run(&mut running, signals, &operator, until).await;
     watch.stopping();
     let leftovers = match cause {
-        Cause::Quit => parts.own_orders.living(),
+        Cause::Quit => {
+            parts.dump();
+            parts.own_orders.living()
+        }
         Cause::Done | Cause::NotReady(_) | Cause::Asked | Cause::Fatal(_) | Cause::Journal(_) => {
             parts.settle(&running, signals, &cause).await
         }

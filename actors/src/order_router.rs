@@ -91,7 +91,7 @@ impl OwnOrders {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn update(&self, view: &OrderView) {
+    pub(crate) fn update(&self, view: &OrderView) {
         match view.order_id {
             Some(number) if view.state.is_terminal() => self.ids.close(number),
             Some(number) => self.ids.open(number),

@@ -166,6 +166,39 @@ fn every_line_of_a_dry_run_has_the_documented_shape() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Cycles in which an idle process is listened to.
+const IDLE_CYCLES: u64 = 20;
+
+/// How many cycles have begun, by the words of the strategies: each says something once a cycle.
+fn evaluated(bot: &Bot, plane: std::net::SocketAddr) -> u64 {
+    let status = bot.status(plane);
+    status["counts"]["evaluated"].as_u64().expect("a count")
+}
+
+#[test]
+fn an_idle_process_does_not_fill_the_log() {
+    let simulator = Simulator::process(12);
+    let place = Installation::dry(&simulator);
+    let mut bot = Bot::start(place.run_command(&["--safe-mode"]));
+    let plane = bot.plane();
+    bot.wait("a process with nothing to do", SOON, |bot| {
+        let status = bot.status(plane);
+        let is_idle = status["not_ready"] == Value::Array(Vec::new()) && evaluated(bot, plane) > 0;
+        is_idle.then_some(())
+    });
+    let (lines, cycles) = (bot.stderr().lines().count(), evaluated(&bot, plane));
+    bot.wait("idle cycles", SOON * 2, |bot| {
+        (evaluated(bot, plane) >= cycles + IDLE_CYCLES).then_some(())
+    });
+    let log = bot.stderr();
+    let idle: Vec<&str> = log.lines().skip(lines).collect();
+    // Not one line a cycle: what says something each time says it more than this often.
+    let most = usize::try_from(IDLE_CYCLES).expect("a small number") / 2;
+    assert!(idle.len() < most, "{}", idle.join("\n"));
+    bot.signal(Signal::TERM);
+    assert_eq!(bot.finish(STOP).code, Some(0));
+}
+
 #[test]
 fn a_reader_of_the_log_that_stops_reading_holds_nothing_up() {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");

@@ -3,8 +3,9 @@
 //! A group of verbs has its own file beside this one. The desk holds handles that work while every arbiter is stuck:
 //! atomics, locks of a few instructions, the journal's queue, and connections of its own to the exchange.
 
+use super::again::Answers;
 use super::kill_switch::kill_json;
-use super::server::Peer;
+use super::server::{Asked, Peer};
 use super::wire::{Answer, Request, Verdict};
 use crate::driver::reads::Reads;
 use crate::gate::Flag;
@@ -14,7 +15,7 @@ use crate::status::order_json;
 use engine::ids::AccountTag;
 use engine::order::OrderView;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Everything that commands work with.
 pub struct Desk {
@@ -26,9 +27,47 @@ pub struct Desk {
     pub tag: AccountTag,
     /// Configuration and log; `None` where neither can change.
     pub reloader: Option<Reloader>,
+    /// What was answered lately, by the key of the question.
+    pub(super) answers: Mutex<Answers>,
 }
 
 impl Desk {
+    /// Makes the desk of one process.
+    pub fn new(
+        operator: Arc<Operator>,
+        exchange: Option<Reads>,
+        tag: AccountTag,
+        reloader: Option<Reloader>,
+    ) -> Self {
+        Self {
+            operator,
+            exchange,
+            tag,
+            reloader,
+            answers: Mutex::default(),
+        }
+    }
+
+    /// Answers a question; one whose key was answered before gets that answer, and nothing is done again.
+    pub(super) async fn answer(&self, asked: Asked) -> Answer {
+        let Asked { peer, request, key } = asked;
+        let Some(key) = key else {
+            return self.handle(peer, request).await;
+        };
+        let now = self.operator.clock.now();
+        if let Some(known) = self.answers().recall(now, &key, &request) {
+            return known;
+        }
+        let answer = self.handle(peer, request).await;
+        self.answers().keep(&key, &answer);
+        answer
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        // Whole answers are put in, whatever happened to the last holder.
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) async fn handle(&self, peer: Peer, request: Request) -> Answer {
         match request {
             Request::Status => self.status(),

@@ -4,6 +4,7 @@
 //! gate. What lowers risk acts first and is recorded after; what raises it is durable before it acts. Nothing here
 //! sends an order. A group of verbs is one file; `wire.rs` lists them all.
 
+mod again;
 pub(crate) mod audit;
 pub mod client;
 pub mod config;

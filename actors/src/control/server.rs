@@ -3,6 +3,7 @@
 //! It moves lines between peers and the desk. The one idea: the kernel says who the peer is, and a peer that is slow,
 //! loud or many costs a bounded time and changes nothing.
 
+use super::again::Key;
 use super::desk::Desk;
 use super::place::Listening;
 use super::wire::{Answer, LINE_BYTES_MAX, Request, Verdict};
@@ -28,6 +29,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Peer {
     pub(super) uid: u32,
     pub(super) pid: Option<i32>,
+}
+
+/// A whole question.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) peer: Peer,
+    pub(super) request: Request,
+    /// Asked for once, however often it comes.
+    pub(super) key: Option<Key>,
 }
 
 /// Answers until it is dropped.
@@ -62,7 +72,7 @@ fn turn_away(stream: UnixStream) {
 
 async fn answer(mut stream: UnixStream, desk: &Desk) {
     let answer = match question(&mut stream).await {
-        Ok(Some((peer, request))) => desk.handle(peer, request).await,
+        Ok(Some(asked)) => desk.answer(asked).await,
         Ok(None) => return,
         Err(answer) => {
             let verdict = answer.verdict;
@@ -78,15 +88,17 @@ async fn answer(mut stream: UnixStream, desk: &Desk) {
 }
 
 /// Reads who asks and what; `None` for a peer that only looked whether somebody is there.
-async fn question(stream: &mut UnixStream) -> Result<Option<(Peer, Request)>, Answer> {
+async fn question(stream: &mut UnixStream) -> Result<Option<Asked>, Answer> {
     let peer = peer(stream)?;
     let read = tokio::time::timeout(ASK_TIME_MAX, line(stream)).await;
     let late = || Answer::bad(format!("no whole line within {} s", ASK_TIME_MAX.as_secs()));
     let Some(line) = read.map_err(|_| late())?? else {
         return Ok(None);
     };
-    let request = Request::of_line(&line).map_err(Answer::bad)?;
-    Ok(Some((peer, request)))
+    let (request, key) = Request::with_key(&line).map_err(Answer::bad)?;
+    let uid = peer.uid;
+    let key = key.map(|text| Key { uid, text });
+    Ok(Some(Asked { peer, request, key }))
 }
 
 fn peer(stream: &UnixStream) -> Result<Peer, Answer> {

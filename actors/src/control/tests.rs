@@ -1,5 +1,9 @@
 //! Desk and operator without a single actor behind the links: what holds while nobody else moves.
 
+mod again;
+mod refusals;
+mod traces;
+
 use super::desk::Desk;
 use super::hold::{Freeze, Override};
 use super::server::Peer;
@@ -72,12 +76,7 @@ fn bench(on_event: impl FnMut(JournalEvent) + Send + 'static) -> Bench {
         pairs: vec![Symbol::parse("BTCTRY").expect("a pair")],
         holds: Mutex::default(),
     };
-    let desk = Desk {
-        operator: Arc::new(operator),
-        exchange: None,
-        tag: AccountTag::from_entropy(1),
-        reloader: None,
-    };
+    let desk = Desk::new(Arc::new(operator), None, AccountTag::from_entropy(1), None);
     Bench { desk, thread, dir }
 }
 

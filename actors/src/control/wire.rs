@@ -18,6 +18,8 @@ pub const VERSION: u32 = 1;
 pub const LINE_BYTES_MAX: usize = 16 * 1024;
 /// Longest reason, characters.
 pub const REASON_CHARS_MAX: usize = 200;
+/// Longest key of a question, characters.
+pub const KEY_CHARS_MAX: usize = 64;
 /// Characters of a peer's text that an error repeats.
 const ECHO_CHARS_MAX: usize = 200;
 
@@ -162,6 +164,16 @@ impl Request {
         format!("{}\n", Value::Object(members))
     }
 
+    /// Reads a line, and beside the question its key: the same key again asks for the same answer.
+    ///
+    /// # Errors
+    /// A text that names the member that is wrong, and what is allowed.
+    pub fn with_key(line: &[u8]) -> Result<(Self, Option<String>), String> {
+        let request = Self::of_line(line)?;
+        let members: Map<String, Value> = serde_json::from_slice(line).unwrap_or_default();
+        Ok((request, key(members.get("key").cloned())?))
+    }
+
     /// Reads a line.
     ///
     /// # Errors
@@ -175,10 +187,11 @@ impl Request {
             );
         };
         version(members.remove("v"))?;
+        key(members.remove("key"))?;
         let verb = known_verb(members.remove("verb"))?;
         let args = members.remove("args");
         if let Some(name) = members.keys().next() {
-            let text = format!("{name}: unknown member; allowed are v, verb and args");
+            let text = format!("{name}: unknown member; allowed are v, verb, args and key");
             return Err(short(text));
         }
         let mut tagged = json!({ "verb": verb });
@@ -196,6 +209,17 @@ fn version(found: Option<Value>) -> Result<(), String> {
         Some(found) if found == json!(VERSION) => Ok(()),
         Some(_) => Err(format!("v: this process speaks version {VERSION} only")),
         None => Err(format!("v: missing; this process speaks version {VERSION}")),
+    }
+}
+
+fn key(found: Option<Value>) -> Result<Option<String>, String> {
+    let text = || format!("key: expected a text of 1 to {KEY_CHARS_MAX} characters");
+    match found {
+        None => Ok(None),
+        Some(Value::String(key)) if (1..=KEY_CHARS_MAX).contains(&key.chars().count()) => {
+            Ok(Some(key))
+        }
+        Some(_) => Err(text()),
     }
 }
 
@@ -406,6 +430,14 @@ mod tests {
             "verb: arm is not one of status, safe-mode.on",
         );
         check("{\"v\":1,\"verb\":\"status\",\"x\":1}", "x: unknown member");
+        check(
+            "{\"v\":1,\"verb\":\"status\",\"key\":1}",
+            "key: expected a text",
+        );
+        check(
+            "{\"v\":1,\"verb\":\"status\",\"key\":\"\"}",
+            "key: expected a text",
+        );
         check(
             "{\"v\":1,\"verb\":\"orders.cancel\",\"args\":{}}",
             "args of orders.cancel: missing field `id`",

@@ -188,12 +188,8 @@ impl Parts {
             let apart = self.reads.apart();
             Some(apart.expect("the same settings have made a client before"))
         };
-        let desk = Desk {
-            operator: Arc::clone(operator),
-            exchange,
-            tag: self.tag,
-            reloader: self.reloader(operator),
-        };
+        let reloader = self.reloader(operator);
+        let desk = Desk::new(Arc::clone(operator), exchange, self.tag, reloader);
         let started = Control::start(bound, desk, self.beats.clone());
         started
             .inspect_err(|error| tracing::error!(event = "control_failed", error = %error))

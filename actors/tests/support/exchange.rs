@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use btcturk::sign::Signer;
 use engine::ids::Asset;
 use engine::money::Amount;
+use rustix::process::Signal;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use simulator::exchange::AccountSpec;
@@ -35,11 +36,11 @@ pub struct Simulator {
     pub secret: String,
     address: SocketAddr,
     dir: TempDir,
-    _holder: Holder,
+    holder: Holder,
 }
 
 enum Holder {
-    Process { _bot: Bot },
+    Process { bot: Bot },
     Thread { _hosted: Hosted },
 }
 
@@ -105,7 +106,7 @@ impl Simulator {
             key: text("api_key"),
             secret: text("api_secret"),
             dir,
-            _holder: Holder::Process { _bot: bot },
+            holder: Holder::Process { bot },
         }
     }
 
@@ -168,7 +169,18 @@ impl Simulator {
             key,
             secret,
             dir,
-            _holder: Holder::Thread { _hosted: hosted },
+            holder: Holder::Thread { _hosted: hosted },
+        }
+    }
+
+    /// Sends a signal to the process; one that is stopped keeps its connections and says nothing.
+    ///
+    /// # Panics
+    /// If the server is a thread of the test.
+    pub fn signal(&self, signal: Signal) {
+        match &self.holder {
+            Holder::Process { bot } => bot.signal(signal),
+            Holder::Thread { .. } => panic!("only a process can be stopped"),
         }
     }
 
