@@ -2,6 +2,7 @@
 
 use super::process::{Play, Process, pass};
 use crate::world::World;
+use actors::gate::Flag;
 use actors::stop::Stop;
 use engine::order::OrderView;
 use std::cell::RefCell;
@@ -57,6 +58,12 @@ impl Process {
             let first = poll_fn(|context| Poll::Ready(settled.as_mut().poll(context))).await;
             // From here on the gate is shut, whatever was on its way to the wire.
             world.borrow_mut().is_over = Some(SHUT);
+            if !gate.is_raised(Flag::Drain) {
+                let seen = format!("{:?}", gate.raised());
+                world
+                    .borrow_mut()
+                    .broken("a_stop_shuts_the_gate_first", seen);
+            }
             if let Poll::Ready(left) = first {
                 return Some(left);
             }

@@ -35,6 +35,10 @@ const LOOK_MS: i64 = 500;
 const START_MS_MAX: i64 = 30_000;
 /// Length of a world as its bounds count it, milliseconds.
 const WORLD_MS: i64 = 1_200_000;
+/// A rate, in parts per million: each time.
+const ALWAYS: u32 = 1_000_000;
+/// Submits that wait for their line in every world, in parts per million, so that stops find some on the way out.
+const STALLED: u32 = 300_000;
 /// Failing seeds that are listed.
 const FAILING_MAX: usize = 10;
 
@@ -47,6 +51,8 @@ pub struct Stops {
     pub clean: u64,
     /// Those that listed what was left and would exit 5.
     pub listed: u64,
+    /// Orders that were open at the exchange when a stop had ended.
+    pub left_open: u64,
     /// Those that were asked while orders of ours were open.
     pub with_orders: u64,
     /// Orders of others that were open at the end of a stop.
@@ -62,13 +68,14 @@ pub struct Stops {
 impl Stops {
     /// Returns whether nothing was broken, and the stops had something to do.
     pub fn is_ok(&self) -> bool {
-        self.violations == 0 && self.with_orders > 0
+        self.violations == 0 && self.with_orders > 0 && self.left_open > 0
     }
 
     fn add(&mut self, told: &Told) {
         self.stops += told.stops.stops;
         self.clean += told.stops.clean;
         self.listed += told.stops.listed;
+        self.left_open += told.stops.left_open;
         self.with_orders += told.stops.with_orders;
         self.foreign += told.stops.foreign;
         self.orders += told.outcome.figures.orders;
@@ -125,6 +132,7 @@ fn plan(seed: u64) -> Plan {
     plan.storm = false;
     plan.echo = Echo::Kept;
     plan.is_beyond = false;
+    plan.faults.stalled = STALLED;
     plan.faults.lying_refusal = 0;
     plan.faults.disk_full = 0;
     plan.faults.freeze = 0;
@@ -163,7 +171,12 @@ impl Play {
         self.pass_until(at);
         self.world(World::imitate);
         let (open, foreign) = self.world(|world| (world.own_open(), world.foreign_open()));
-        let Some(left) = self.stop() else {
+        // A stop that cannot cancel: what rests then must be listed.
+        let is_blocked = !self.world(|world| is_calm(world.plan.seed)) && dice.between(1, 3) == 1;
+        let before = self.world(|world| world.block_cancels(is_blocked));
+        let left = self.stop();
+        self.world(|world| world.faults.maintenance = before);
+        let Some(left) = left else {
             self.world(|world| world.broken("stop_ends", "the process ended otherwise".to_owned()));
             return;
         };
@@ -178,6 +191,7 @@ impl Play {
         if is_calm && !left.is_empty() {
             self.world(|world| world.broken("calm_stop_leaves_nothing", format!("{left:?}")));
         }
+        stops.left_open += self.world(|world| u64::try_from(world.own_open().len()).unwrap_or(0));
         stops.foreign += self.world(|world| world.judge_left(&left, &foreign));
         let arrived = self.now().plus_ms(ARRIVES_MS);
         self.pass_until(arrived);
@@ -203,6 +217,15 @@ impl Play {
 impl World {
     pub(super) fn broken(&mut self, rule: &'static str, seen: String) {
         self.oracle.broken(self.now, rule, seen);
+    }
+
+    /// Lets the exchange refuse every order and every cancel, if that is wanted; returns its rate of before.
+    const fn block_cancels(&mut self, is_blocked: bool) -> u32 {
+        let before = self.faults.maintenance;
+        if is_blocked {
+            self.faults.maintenance = ALWAYS;
+        }
+        before
     }
 
     /// Our orders that are open at the exchange, by its own word.
