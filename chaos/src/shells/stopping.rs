@@ -13,14 +13,17 @@ use tokio::sync::{Notify, watch};
 
 /// Time of an orderly stop, milliseconds (config/default.toml).
 const DEADLINE_MS: i64 = 45_000;
+/// A second request that comes too late to matter, milliseconds.
+pub(super) const NEVER_AGAIN_MS: u64 = 60_000;
 /// The rule that nothing leaves once a stop has shut the gate.
 const SHUT: &str = "stopped_sends_nothing";
 
 impl Play {
-    /// Asks the living process to stop and lets it; returns what it lists as left, nothing where it ended otherwise.
-    pub(super) fn stop(&mut self) -> Option<Vec<OrderView>> {
+    /// Asks the living process to stop, once more after a while; returns what it lists as left, nothing where it ended
+    /// otherwise.
+    pub(super) fn stop(&mut self, again_ms: u64) -> Option<Vec<OrderView>> {
         let process = self.process.as_mut()?;
-        let left = process.settle(&self.world, &self.wake);
+        let left = process.settle(&self.world, &self.wake, again_ms);
         let mut world = self.world.borrow_mut();
         world.is_over = None;
         if left.is_some() {
@@ -33,7 +36,12 @@ impl Play {
 }
 
 impl Process {
-    fn settle(&mut self, world: &RefCell<World>, wake: &Notify) -> Option<Vec<OrderView>> {
+    fn settle(
+        &mut self,
+        world: &RefCell<World>,
+        wake: &Notify,
+        again_ms: u64,
+    ) -> Option<Vec<OrderView>> {
         let Self {
             rig,
             status,
@@ -44,7 +52,7 @@ impl Process {
             (rig.links.clone(), rig.gate.clone(), rig.own_orders.clone());
         let clock = rig.clock.clone();
         runner.block_on(async {
-            let (_patience, hurry) = watch::channel(false);
+            let (patience, hurry) = watch::channel(false);
             let stop = Stop {
                 links: &links,
                 gate: &gate,
@@ -54,7 +62,8 @@ impl Process {
                 hurry,
             };
             let settled = stop.settle(DEADLINE_MS);
-            tokio::pin!(settled);
+            let again = tokio::time::sleep(Duration::from_millis(again_ms));
+            tokio::pin!(settled, again);
             let first = poll_fn(|context| Poll::Ready(settled.as_mut().poll(context))).await;
             // From here on the gate is shut, whatever was on its way to the wire.
             world.borrow_mut().is_over = Some(SHUT);
@@ -74,6 +83,7 @@ impl Process {
                 tokio::select! {
                     biased;
                     left = &mut settled => return Some(left),
+                    () = &mut again, if !*patience.borrow() => drop(patience.send_replace(true)),
                     _lost = rig.fatal.recv() => {
                         world.borrow_mut().lose_order_path(time.now());
                         return None;

@@ -1,11 +1,12 @@
 //! TERM at drawn moments of drawn worlds: what the orderly stop of the real actors leaves at the exchange.
 //!
 //! Nothing may leave behind the shut gate, every order of ours that is left must be listed, and nobody else's order may
-//! be touched. Half of the worlds have no faults: there nothing may be left at all. Every world lives on behind its
-//! stops, and is judged as any other.
+//! be touched. Half of the worlds have no faults: there nothing may be left at all, unless the exchange refuses every
+//! cancel. Every world lives on behind its stops, and is judged as any other.
 
 use super::HOOK;
 use super::process::Play;
+use super::stopping::NEVER_AGAIN_MS;
 use crate::campaign::{self, TAIL_LINES};
 use crate::panics::fuse;
 use crate::plan::{Echo, Plan};
@@ -35,6 +36,10 @@ const LOOK_MS: i64 = 500;
 const START_MS_MAX: i64 = 30_000;
 /// Length of a world as its bounds count it, milliseconds.
 const WORLD_MS: i64 = 1_200_000;
+/// One stop of this many finds an exchange that refuses every cancel.
+const BLOCKED_ONE_IN: i64 = 4;
+/// Who waits for such a stop asks once more after this time, milliseconds.
+const HURRIED_MS: u64 = 1_000;
 /// A rate, in parts per million: each time.
 const ALWAYS: u32 = 1_000_000;
 /// Submits that wait for their line in every world, in parts per million, so that stops find some on the way out.
@@ -169,12 +174,20 @@ impl Play {
         self.await_process();
         let at = self.now().plus_ms(dice.between(EARLIEST_MS, LATEST_MS));
         self.pass_until(at);
+        if dice.chance(ALWAYS / 2) {
+            self.await_order();
+        }
         self.world(World::imitate);
         let (open, foreign) = self.world(|world| (world.own_open(), world.foreign_open()));
-        // A stop that cannot cancel: what rests then must be listed.
-        let is_blocked = !self.world(|world| is_calm(world.plan.seed)) && dice.between(1, 3) == 1;
+        // Somebody who does not want to wait for a stop that cannot cancel: what rests then must be listed.
+        let is_blocked = dice.between(1, BLOCKED_ONE_IN) == 1;
         let before = self.world(|world| world.block_cancels(is_blocked));
-        let left = self.stop();
+        let again_ms = if is_blocked {
+            HURRIED_MS
+        } else {
+            NEVER_AGAIN_MS
+        };
+        let left = self.stop(again_ms);
         self.world(|world| world.faults.maintenance = before);
         let Some(left) = left else {
             self.world(|world| world.broken("stop_ends", "the process ended otherwise".to_owned()));
@@ -188,7 +201,7 @@ impl Play {
             stops.listed += 1;
         }
         let is_calm = self.world(|world| is_calm(world.plan.seed));
-        if is_calm && !left.is_empty() {
+        if is_calm && !is_blocked && !left.is_empty() {
             self.world(|world| world.broken("calm_stop_leaves_nothing", format!("{left:?}")));
         }
         stops.left_open += self.world(|world| u64::try_from(world.own_open().len()).unwrap_or(0));
@@ -201,6 +214,15 @@ impl Play {
 
     pub(super) fn now(&mut self) -> Timestamp {
         self.world(|world| world.now)
+    }
+
+    /// Goes on until an order of ours rests, or for as long as one may take.
+    fn await_order(&mut self) {
+        let end = self.now().plus_ms(LATEST_MS);
+        while self.world(|world| world.own_open().is_empty() && world.now < end) {
+            let next = self.now().plus_ms(LOOK_MS / 5);
+            self.pass_until(next);
+        }
     }
 
     /// Lets the world be alone until somebody has started the next process.
