@@ -90,7 +90,7 @@ LOG_FORMAT=json
 /// Quotes that rest far from the market, so that nothing but a cancel ends them.
 pub const RESTING: [&str; 6] = [
     "--set",
-    "strategy.market_maker.half_spread_bps=40",
+    "strategy.market_maker.half_spread_bps=150",
     "--set",
     "strategy.market_maker.requote_bps=100",
     "--set",
