@@ -61,8 +61,8 @@ const FAULTS: Faults = Faults {
     lying_refusal: 0,
 };
 
-/// Orders a minute: at a few tenths of a lira lost a fill, the loss limit of a day lets trading go on to its end.
-const ORDERS_PER_MINUTE: usize = 10;
+/// Orders a minute, over a day: at a few tenths of a lira lost a fill, the limits of loss let trading go on to its end.
+const ORDERS_PER_MINUTE: i64 = 10;
 
 /// Orders that may live at once: the gate's limit, and as many again that are on their way or of unknown fate.
 const LIVING_MAX: usize = OPEN_ORDERS_MAX * 2;
@@ -173,6 +173,12 @@ pub fn run(seed: u64, hours: i64) -> Report {
     }
 }
 
+/// A week may lose no more than a day: drawdown is not forgotten overnight.
+fn orders_per_minute(hours: i64) -> usize {
+    let part = ORDERS_PER_MINUTE * HOURS / hours.max(HOURS);
+    usize::try_from(part).unwrap_or(0).max(1)
+}
+
 fn plan(seed: u64, hours: i64) -> Plan {
     Plan {
         faults: FAULTS,
@@ -188,7 +194,7 @@ fn plan(seed: u64, hours: i64) -> Plan {
         rival: true,
         trade_ids_differ: true,
         faults_ms: hours * HOUR_MS,
-        orders_per_minute: ORDERS_PER_MINUTE,
+        orders_per_minute: orders_per_minute(hours),
         ..Plan::calm(seed)
     }
 }
