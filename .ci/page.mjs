@@ -64,7 +64,7 @@ const bodyClass = async (page) => (await page.locator("body").getAttribute("clas
 async function running(browser) {
   const [demo, address] = await start(["demo", "--seed", "7", "--http", "127.0.0.1:0"], {}, /status http:\/\/(\S+)\/status/);
   const url = `http://${address}/`;
-  await waitFor("a quote", 20_000, async () => (await (await fetch(`${url}status`)).json()).orders.length > 0);
+  await waitFor("a quote", 20_000, async () => (await (await fetch(`${url}status`)).json()).orders?.length > 0);
   await sleep(Number(warmSeconds) * 1_000);
 
   const { page, seen, close } = await tab(browser, url);
