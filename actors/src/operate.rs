@@ -52,6 +52,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// A second wish to stop within so many milliseconds of the first is the first one told twice, and hurries nothing:
+/// `timeout` signals its child and then the child's group.
+const SAME_WISH_MS: i64 = 100;
+
 /// Where orders go, and whether they may.
 pub enum Exchange {
     /// The configured exchange; with the proof of arming, or cancels only.
@@ -465,12 +469,14 @@ impl Parts {
             stop.settle(deadline_ms).await
         };
         tokio::pin!(settled);
+        let begun = self.clock.now();
         loop {
             tokio::select! {
                 biased;
                 left = &mut settled => return left,
                 event = self.heard(signals) => {
-                    if matches!(event, Some(Event::StopNow) | None) {
+                    let is_echo = self.clock.now().ms_since(begun) < SAME_WISH_MS;
+                    if event.is_none() || matches!(event, Some(Event::StopNow)) && !is_echo {
                         hurry_send.send_replace(true);
                     }
                 }

@@ -109,6 +109,8 @@ fn a_second_term_waits_for_nothing_and_lists_what_is_left() {
     });
     let resting = shown_orders(&bot.status(plane));
     assert!(!resting.is_empty(), "there is something to wait for");
+    // Later than what counts as the same wish told twice.
+    std::thread::sleep(Duration::from_millis(200));
     bot.signal(Signal::TERM);
     let ended = bot.finish(HURRIED);
     assert_eq!(ended.code, Some(5), "{ended:?}");
@@ -124,6 +126,18 @@ fn a_second_term_waits_for_nothing_and_lists_what_is_left() {
     });
     next.signal(Signal::TERM);
     assert_eq!(next.finish(STOP).code, Some(0));
+}
+
+#[test]
+fn the_same_wish_told_twice_is_one_and_every_order_is_cancelled() {
+    let simulator = Simulator::with_own_account(14, &[]);
+    let place = Installation::armed(&simulator);
+    let bot = place.resting(&simulator);
+    bot.signal(Signal::INT);
+    bot.signal(Signal::TERM);
+    let ended = bot.finish(STOP);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(simulator.open_orders(), Vec::<String>::new());
 }
 
 #[test]
