@@ -87,6 +87,27 @@ fn ask_nonsense(place: &Installation) {
     }
 }
 
+/// Orders go on beside the hole, memory is bounded, a kill cancels them all, and a stop ends in order.
+fn it_trades_on_is_killed_and_ends(
+    mut bot: Bot,
+    plane: SocketAddr,
+    place: &Installation,
+    simulator: &Simulator,
+) {
+    let before = simulator.posts().len();
+    bot.wait("orders beside it", SOON, |_| {
+        (simulator.posts().len() >= before + 3).then_some(())
+    });
+    let resident = figure(plane, "btcbot_process_resident_memory_bytes").expect("a figure");
+    assert!(resident < RESIDENT_MAX, "{resident} bytes");
+    trip(place);
+    bot.wait("no open order", SOON, |_| {
+        simulator.open_orders().is_empty().then_some(())
+    });
+    bot.signal(Signal::TERM);
+    assert_eq!(bot.finish(STOP).code, Some(0));
+}
+
 #[test]
 fn a_webhook_that_never_answers_holds_back_no_order_no_kill_and_no_end() {
     let simulator = Simulator::with_own_account(31, &[]);
@@ -108,18 +129,7 @@ fn a_webhook_that_never_answers_holds_back_no_order_no_kill_and_no_end() {
             (failed > 0.0 && waiting > 1.0).then_some(())
         },
     );
-    let before = simulator.posts().len();
-    bot.wait("orders beside it", SOON, |_| {
-        (simulator.posts().len() >= before + 3).then_some(())
-    });
-    let resident = figure(plane, "btcbot_process_resident_memory_bytes").expect("a figure");
-    assert!(resident < RESIDENT_MAX, "{resident} bytes");
-    trip(&place);
-    bot.wait("no open order", SOON, |_| {
-        simulator.open_orders().is_empty().then_some(())
-    });
-    bot.signal(Signal::TERM);
-    assert_eq!(bot.finish(STOP).code, Some(0));
+    it_trades_on_is_killed_and_ends(bot, plane, &place, &simulator);
     assert!(receiver.received().is_empty());
 }
 
@@ -141,18 +151,7 @@ fn a_reader_that_has_stopped_holds_back_no_order_no_kill_and_no_end() {
         ask_nonsense(&place);
         (figure(plane, "btcbot_log_lines_dropped_total")? > 0.0).then_some(())
     });
-    let before = simulator.posts().len();
-    bot.wait("orders behind a full log", SOON, |_| {
-        (simulator.posts().len() >= before + 3).then_some(())
-    });
-    let resident = figure(plane, "btcbot_process_resident_memory_bytes").expect("a figure");
-    assert!(resident < RESIDENT_MAX, "{resident} bytes");
-    trip(&place);
-    bot.wait("no open order", SOON, |_| {
-        simulator.open_orders().is_empty().then_some(())
-    });
-    bot.signal(Signal::TERM);
-    assert_eq!(bot.finish(STOP).code, Some(0));
+    it_trades_on_is_killed_and_ends(bot, plane, &place, &simulator);
 }
 
 #[test]
