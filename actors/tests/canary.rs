@@ -73,7 +73,15 @@ fn a_dry_canary_flies_the_same_way_and_writes_nothing_to_the_exchange() {
 
 #[test]
 fn an_order_of_unknown_fate_is_followed_to_its_proven_end_and_fails_the_flight() {
-    let simulator = Simulator::with_own_account(43, &["fault.internal_error_accepted=1"]);
+    // The stream is slower than the reply, or it would say that the order rests before the 500 can hide it.
+    let simulator = Simulator::with_own_account(
+        43,
+        &[
+            "fault.internal_error_accepted=1",
+            "orders.event_before_reply=0",
+            "private.delay_ms=2000",
+        ],
+    );
     let place = Installation::armed(&simulator);
     let flown = fly(&place, &[]);
     assert_eq!(flown.code, Some(1), "{flown:?}");

@@ -184,7 +184,9 @@ fn none_shows_no_metrics_and_keeps_the_probes() {
     let mut bot = place.start();
     let plane = bot.plane();
     let code = |path: &str| http::get(plane, path).expect("an answer").0;
-    assert_eq!((code("/metrics"), code("/livez")), (404, 200));
+    // It lives from its first picture on.
+    bot.wait("a life", SOON, |_| (code("/livez") == 200).then_some(()));
+    assert_eq!(code("/metrics"), 404);
     bot.signal(Signal::TERM);
     assert_eq!(bot.finish(STOP).code, Some(0));
 }

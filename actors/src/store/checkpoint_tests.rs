@@ -1,6 +1,6 @@
 //! Checkpoints, what is kept behind them, and what is made of damaged ones; on real files.
 
-use super::checkpoints::CHECKPOINTS;
+use super::checkpoints::{CHECKPOINTS, PARTS};
 use super::header::HEADER;
 use super::*;
 use crate::beats::Beats;
@@ -159,16 +159,20 @@ fn the_books_of_another_quote_are_refused() {
     assert!(matches!(refused, Err(StoreError::Damaged(why)) if why.contains("books in TRY")));
 }
 
-/// Alters a journal, and compares what both ways of opening it say.
-fn check(alter: impl Fn(&redb::WriteTransaction), expected: &str) {
-    let (dir, _) = aged(205);
+/// Alters a journal behind the store's back.
+fn alter(dir: &TempDir, change: impl Fn(&redb::WriteTransaction)) {
     let database = Builder::new()
         .open(dir.path().join(FILE_NAME))
         .expect("it opens");
     let write = database.begin_write().expect("a transaction");
-    alter(&write);
+    change(&write);
     write.commit().expect("it is written");
-    drop(database);
+}
+
+/// Alters a journal, and compares what both ways of opening it say.
+fn check(change: impl Fn(&redb::WriteTransaction), expected: &str) {
+    let (dir, _) = aged(205);
+    alter(&dir, change);
     for open in [Store::open, Store::resume] {
         match open(dir.path(), Venue::Live) {
             Err(StoreError::Damaged(why)) => assert!(why.contains(expected), "{why}"),
@@ -182,19 +186,77 @@ fn check(alter: impl Fn(&redb::WriteTransaction), expected: &str) {
 fn a_damaged_checkpoint_is_refused_and_never_passed_over() {
     check(
         |write| {
-            let mut table = write.open_table(CHECKPOINTS).expect("a table");
-            let mut value = table
-                .get(600)
+            let mut table = write.open_table(PARTS).expect("a table");
+            let mut part = table
+                .get((600, 0))
                 .expect("read")
                 .expect("there")
                 .value()
                 .to_vec();
-            let last = value.len() - 1;
-            value[last] ^= 1;
-            table.insert(600, value.as_slice()).expect("written");
+            let last = part.len() - 1;
+            part[last] ^= 1;
+            table.insert((600, 0), part.as_slice()).expect("written");
         },
         "does not fit its hash",
     );
+}
+
+#[test]
+fn a_checkpoint_that_lacks_a_part_is_refused() {
+    check(
+        |write| {
+            let mut table = write.open_table(PARTS).expect("a table");
+            let last = table.last().expect("read").expect("there").0.value();
+            assert!(last.1 > 0, "it has more than one part");
+            table.remove(last).expect("gone");
+        },
+        "does not fit its hash",
+    );
+}
+
+#[test]
+fn a_checkpoint_in_one_value_as_it_was_written_before_is_read() {
+    let (dir, whole) = aged(205);
+    alter(&dir, |write| {
+        let mut text = Vec::new();
+        for row in write
+            .open_table(PARTS)
+            .expect("a table")
+            .iter()
+            .expect("rows")
+        {
+            let (key, part) = row.expect("a row");
+            if key.value().0 == 600 {
+                text.extend_from_slice(part.value());
+            }
+        }
+        let mut table = write.open_table(CHECKPOINTS).expect("a table");
+        let hashes = table
+            .get(600)
+            .expect("read")
+            .expect("there")
+            .value()
+            .to_vec();
+        let value = [hashes, text].concat();
+        table.insert(600, value.as_slice()).expect("written");
+        write.delete_table(PARTS).expect("gone");
+    });
+    assert_eq!(resumed(&dir).fold(quote()).expect("it adds up"), whole);
+}
+
+#[test]
+fn parts_go_with_their_checkpoint() {
+    let (dir, _) = aged(205);
+    let (store, _) = Store::open(dir.path(), Venue::Live).expect("it opens");
+    let table = store.snapshot().expect("a moment").0.open_table(PARTS);
+    let mut of: Vec<u64> = table
+        .expect("a table")
+        .iter()
+        .expect("rows")
+        .map(|row| row.expect("a row").0.value().0)
+        .collect();
+    of.dedup();
+    assert_eq!(of, [570, 600]);
 }
 
 #[test]

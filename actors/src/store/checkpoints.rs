@@ -2,7 +2,8 @@
 //!
 //! A checkpoint is what the records up to its number add up to. It is no record: everything in it is derived. The one
 //! idea: it holds the chain's hash at its number, so that a start needs it and the tail alone, and reads the same
-//! chain; and nothing is removed that the last but one checkpoint does not cover.
+//! chain; and nothing is removed that the last but one checkpoint does not cover. Its text lies in parts of a page each,
+//! written as it is made: as one value it would want three buffers of half a megabyte, on the thread that appends.
 
 use super::chain::{Entry, Hash, RECORDS, Tip, digest_of, entry_of, stamp_of};
 use super::errors::{StoreError, damaged, storage};
@@ -11,12 +12,20 @@ use engine::checkpoint::{Checkpoint, Fold, VERSION};
 use engine::ids::Asset;
 use engine::router::Keep;
 use engine::time::Timestamp;
-use redb::{ReadTransaction, ReadableTable, TableDefinition, TableError, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use std::io::{self, BufWriter, Write};
 use std::ops::Deref;
 
+/// The checkpoint's own hash and the chain's, by its number. Before there were parts, the text stood behind them.
 pub(super) const CHECKPOINTS: TableDefinition<u64, &[u8]> = TableDefinition::new("checkpoints");
+/// The text of a checkpoint, by its number and the place of the part.
+pub(super) const PARTS: TableDefinition<(u64, u32), &[u8]> =
+    TableDefinition::new("checkpoint_parts");
+
+/// Bytes of a part: with its key it fits a page of redb, which is 4 KiB.
+const PART_BYTES: usize = 3 << 10;
 
 /// Records stay for at least this long, milliseconds.
 const RECORDS_KEPT_MS: i64 = 48 * 3_600_000;
@@ -125,9 +134,19 @@ fn newest(read: &ReadTransaction) -> Result<Option<(Tip, Checkpoint)>, StoreErro
     };
     let (seq, value) = (seq.value(), value.value());
     let cut = || damaged(seq, &"its checkpoint is too short");
-    let (own, rest) = value.split_first_chunk().ok_or_else(cut)?;
+    let (own, rest) = value.split_first_chunk::<32>().ok_or_else(cut)?;
     let (hash, text) = rest.split_first_chunk::<32>().ok_or_else(cut)?;
-    if own_hash(seq, hash, text) != *own {
+    let parts;
+    let text = match text {
+        [] => {
+            parts = joined(read, seq)?;
+            &parts
+        }
+        text => text,
+    };
+    let mut found = own_hash(seq, hash);
+    found.update(text);
+    if found.finalize()[..] != *own {
         return Err(damaged(seq, &"its checkpoint does not fit its hash"));
     }
     let form: Form = serde_json::from_slice(text).map_err(|e| damaged(seq, &e))?;
@@ -138,6 +157,20 @@ fn newest(read: &ReadTransaction) -> Result<Option<(Tip, Checkpoint)>, StoreErro
     }
     let sum = serde_json::from_slice(text).map_err(|e| damaged(seq, &e))?;
     Ok(Some((Tip { seq, hash: *hash }, sum)))
+}
+
+/// The parts of a checkpoint, in their order.
+fn joined(read: &ReadTransaction, seq: u64) -> Result<Vec<u8>, StoreError> {
+    let mut text = Vec::new();
+    let table = match read.open_table(PARTS) {
+        Ok(table) => table,
+        Err(TableError::TableDoesNotExist(_)) => return Ok(text),
+        Err(error) => return Err(storage(error)),
+    };
+    for row in table.range((seq, 0)..=(seq, u32::MAX)).map_err(storage)? {
+        text.extend_from_slice(row.map_err(storage)?.1.value());
+    }
+    Ok(text)
 }
 
 /// The first member of every written form.
@@ -153,9 +186,9 @@ pub(super) fn write_checkpoint(
     at: Timestamp,
     sum: &Checkpoint,
 ) -> Result<(), StoreError> {
-    let text = serde_json::to_vec(sum).map_err(|e| damaged(tip.seq, &e))?;
-    let own = own_hash(tip.seq, &tip.hash, &text);
-    let value = [&own[..], &tip.hash[..], &text[..]].concat();
+    let mut parts = write.open_table(PARTS).map_err(storage)?;
+    let own = written(&mut parts, tip, sum)?;
+    let value = [own, tip.hash].concat();
     let mut table = write.open_table(CHECKPOINTS).map_err(storage)?;
     table.insert(tip.seq, value.as_slice()).map_err(storage)?;
     let mut kept = Vec::new();
@@ -164,6 +197,8 @@ pub(super) fn write_checkpoint(
     }
     for seq in kept.iter().skip(CHECKPOINTS_KEPT) {
         table.remove(*seq).map_err(storage)?;
+        let of_it = (*seq, 0)..=(*seq, u32::MAX);
+        parts.retain_in(of_it, |_, _| false).map_err(storage)?;
     }
     match kept.get(CHECKPOINTS_KEPT - 1) {
         Some(covered) => remove_records(write, *covered, at.plus_ms(-RECORDS_KEPT_MS)),
@@ -218,11 +253,52 @@ fn removed(read: &ReadTransaction, genesis: Hash) -> Result<Tip, StoreError> {
     })
 }
 
-fn own_hash(seq: u64, chain: &Hash, text: &[u8]) -> Hash {
+/// Writes the text of a checkpoint and returns its own hash.
+fn written(
+    table: &mut Table<(u64, u32), &'static [u8]>,
+    tip: Tip,
+    sum: &Checkpoint,
+) -> Result<Hash, StoreError> {
+    let parts = Parts {
+        table,
+        seq: tip.seq,
+        next: 0,
+        hash: own_hash(tip.seq, &tip.hash),
+    };
+    let mut text = BufWriter::with_capacity(PART_BYTES, parts);
+    serde_json::to_writer(&mut text, sum).map_err(|error| StoreError::Io(error.into()))?;
+    let parts = text.into_inner().map_err(|error| error.into_error())?;
+    Ok(parts.hash.finalize().into())
+}
+
+/// Takes the text of a checkpoint a part at a time.
+struct Parts<'table, 'write> {
+    table: &'table mut Table<'write, (u64, u32), &'static [u8]>,
+    seq: u64,
+    next: u32,
+    hash: Sha256,
+}
+
+impl Write for Parts<'_, '_> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let part = &text[..text.len().min(PART_BYTES)];
+        let inserted = self.table.insert((self.seq, self.next), part);
+        inserted.map_err(io::Error::other)?;
+        self.next += 1;
+        self.hash.update(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The hash of a checkpoint before its text.
+fn own_hash(seq: u64, chain: &Hash) -> Sha256 {
     let mut hash = Sha256::new();
     hash.update(b"checkpoint");
     hash.update(seq.to_be_bytes());
     hash.update(chain);
-    hash.update(text);
-    hash.finalize().into()
+    hash
 }

@@ -1,20 +1,26 @@
 //! The journal at one moment, read while its writer goes on: one read transaction, which holds up no commit.
 
 use super::chain::{Entry, RECORDS};
-use super::checkpoints::{CHECKPOINTS, Reach, read_history};
+use super::checkpoints::{CHECKPOINTS, PARTS, Reach, read_history};
 use super::errors::{StoreError, storage};
 use super::header::{HEADER, read_header};
 use super::trades::{self, TRADES, TradesReach};
 use engine::history::Traded;
 use redb::backends::FileBackend;
 use redb::{
-    Builder, Durability, ReadTransaction, ReadableTable, TableDefinition, TableError, TableHandle,
-    WriteTransaction,
+    Builder, Durability, Key, ReadTransaction, ReadableTable, TableDefinition, TableError,
+    TableHandle, WriteTransaction,
 };
 use std::fs::File;
 
 /// What a journal may hold; a copy of anything else would be a part of it.
-const TABLES: [&str; 4] = ["header", "records", "checkpoints", "trades"];
+const TABLES: [&str; 5] = [
+    "header",
+    "records",
+    "checkpoints",
+    "checkpoint_parts",
+    "trades",
+];
 
 /// One moment of an open journal.
 pub struct Snapshot(pub(super) ReadTransaction);
@@ -75,18 +81,18 @@ impl Snapshot {
             }
         }
         let count = self.copy_table(RECORDS, &write)?;
-        for table in [CHECKPOINTS, TRADES] {
-            self.copy_table(table, &write)?;
-        }
+        self.copy_table(CHECKPOINTS, &write)?;
+        self.copy_table(PARTS, &write)?;
+        self.copy_table(TRADES, &write)?;
         write.commit().map_err(storage)?;
         database.close().map_err(storage)?;
         Ok(count)
     }
 
     /// Copies a table row by row, if there is one; returns how many rows.
-    fn copy_table(
+    fn copy_table<K: Key + 'static>(
         &self,
-        table: TableDefinition<u64, &[u8]>,
+        table: TableDefinition<K, &[u8]>,
         write: &WriteTransaction,
     ) -> Result<u64, StoreError> {
         let from = match self.0.open_table(table) {
