@@ -27,7 +27,8 @@ LABEL org.opencontainers.image.title="btcbot" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=binary --chown=10001:10001 /out/data /data
 COPY --from=binary /out/btcbot /usr/bin/btcbot
-ENV BTCBOT__STATE__DIR=/data
+# A folder below the volume: it must be private, and the mode of a volume is its driver's.
+ENV BTCBOT__STATE__DIR=/data/state
 USER 10001:10001
 WORKDIR /data
 VOLUME ["/data"]

@@ -1,7 +1,7 @@
 """Builds the image without an engine or a registry and says what is in it; a Dockerfile that is wrong on purpose is found.
 
 The runtime's layers are left out (`RUNTIME=scratch`): what is judged is ours. A secret lies in the build's folder and must
-not come in. Needs buildah; .ci/deploy.sh has it. Starting the image is the release job's part.
+not come in. Needs buildah; .ci/deploy.sh has it. How the image lives is seen by .ci/container.sh.
 """
 
 import json
@@ -63,8 +63,8 @@ def complaints(config):
     health = config.get("Healthcheck") or {}
     if health.get("Test") != ["CMD", "/usr/bin/btcbot", "health"]:
         wrong.append(f"the health check is {health}")
-    if "BTCBOT__STATE__DIR=/data" not in config.get("Env", []):
-        wrong.append("the state is not in /data")
+    if "BTCBOT__STATE__DIR=/data/state" not in config.get("Env", []):
+        wrong.append("the state is not in a folder of its own below /data")
     if not any(label.startswith("org.opencontainers.image.licenses") for label in config.get("Labels") or {}):
         wrong.append("no label names the licence")
     return wrong
