@@ -140,6 +140,9 @@ cp -r deploy/kubernetes "$scratch/kubernetes"
 sed -i 's#mountPath: /run/secrets#mountPath: /var/run/keys#' "$scratch/kubernetes/statefulset.yaml"
 must_not "keys lie where the binary reads them" python3 "$scratch/keys.py" "$scratch/kubernetes"
 
+# At each mount fsGroup would open the engine's folder to its group, and the engine refuses such a folder.
+must "Kubernetes leaves the engine's folder private" grep -q 'fsGroupChangePolicy: OnRootMismatch' deploy/kubernetes/statefulset.yaml
+
 # systemd says nothing about a good unit; /bin/true stands for the binary, which need not be installed here.
 for name in btcbot btcbot-deadman; do
   sed 's#/usr/bin/btcbot#/bin/true#' "deploy/systemd/$name.service" >"$scratch/$name.service"

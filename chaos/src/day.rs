@@ -6,7 +6,7 @@
 
 use crate::life::{KEEP, OPEN_ORDERS_MAX, quote};
 use crate::oracle::Violation;
-use crate::plan::{Clock, Faults, Plan};
+use crate::plan::{Clock, DRAWDOWN_BPS, Faults, Plan};
 use crate::story;
 use crate::trace::Trace;
 use crate::world::{START, World};
@@ -24,9 +24,9 @@ pub const HOURS: i64 = 24;
 const HOUR_MS: i64 = 3_600_000;
 /// Hours in which processes end.
 const CRASHING_HOURS: i64 = 6;
-/// What is kept is compared between the six hours up to this one, and the last six. The slowest of what is bounded, a
-/// thousand stretches of ids that never became orders, is full in hour 17.
-const SETTLED_HOUR: i64 = 18;
+/// What is kept is compared between the last six hours of the first three quarters, and the last six of all. The slowest
+/// of what is bounded, five hundred stretches of ids that never became orders, is full by then.
+const SETTLED_PARTS: (i64, i64) = (3, 4);
 /// Hours whose largest counts are compared.
 const COMPARED: usize = 6;
 /// A count may be larger at the end by a part of this many of itself: orders rest and fill at random.
@@ -173,7 +173,10 @@ pub fn run(seed: u64, hours: i64) -> Report {
     }
 }
 
-/// A week may lose no more than a day: drawdown is not forgotten overnight.
+/// What a week may lose: drawdown is not forgotten overnight, and a week in which nothing trades shows nothing.
+const WEEK_DRAWDOWN_BPS: i64 = 9_000;
+
+/// A week may lose little more than a day.
 fn orders_per_minute(hours: i64) -> usize {
     let part = ORDERS_PER_MINUTE * HOURS / hours.max(HOURS);
     usize::try_from(part).unwrap_or(0).max(1)
@@ -195,6 +198,11 @@ fn plan(seed: u64, hours: i64) -> Plan {
         trade_ids_differ: true,
         faults_ms: hours * HOUR_MS,
         orders_per_minute: orders_per_minute(hours),
+        drawdown_bps: if hours > HOURS {
+            WEEK_DRAWDOWN_BPS
+        } else {
+            DRAWDOWN_BPS
+        },
         ..Plan::calm(seed)
     }
 }
@@ -281,7 +289,9 @@ fn count(value: &Value, path: &mut Vec<String>, counts: &mut BTreeMap<String, us
 
 fn grown(kept: &[Hour]) -> Vec<String> {
     let mut grown = Vec::new();
-    let settled = |hour: &&Hour| hour.hour <= SETTLED_HOUR;
+    let (part, of) = SETTLED_PARTS;
+    let settled_hour = kept.iter().map(|hour| hour.hour).max().unwrap_or(0) * part / of;
+    let settled = |hour: &&Hour| hour.hour <= settled_hour;
     let early: Vec<&Hour> = kept.iter().filter(settled).rev().take(COMPARED).collect();
     let late: Vec<&Hour> = kept.iter().rev().take(COMPARED).collect();
     let most = |hours: &[&Hour], of: &dyn Fn(&Hour) -> usize| {
@@ -294,7 +304,7 @@ fn grown(kept: &[Hour]) -> Vec<String> {
         let (before, after) = (most(&early, of), most(&late, of));
         if after > before + before / GROWTH_PART + GROWTH_VALUES {
             grown.push(format!(
-                "{name}: {before} values by hour {SETTLED_HOUR}, {after} at the end"
+                "{name}: {before} values by hour {settled_hour}, {after} at the end"
             ));
         }
     };

@@ -3,7 +3,7 @@
 //! A crash drops a life whole. The next one is made of the journal alone, as `actors/src/system.rs` does it.
 
 use crate::body::Body;
-use crate::plan::Plan;
+use crate::plan::{DRAWDOWN_BPS, Plan};
 use crate::planted::Plant;
 use engine::book::{BookLimits, Books};
 use engine::checkpoint::{Checkpoint, Fold};
@@ -171,6 +171,7 @@ pub(crate) fn cores(
         quote: quote(),
         limits: Limits {
             max_orders_per_minute: plan.orders_per_minute,
+            max_drawdown_bps: plan.drawdown_bps,
             ..limits()
         },
         venue: Venue::Live,
@@ -352,7 +353,7 @@ pub(crate) fn limits() -> Limits {
         max_position_notional: Amount::from_whole(EXPOSURE_MAX),
         max_gross_exposure: Amount::from_whole(EXPOSURE_MAX * 2),
         max_daily_loss: Amount::from_whole(5_000),
-        max_drawdown_bps: 3_000,
+        max_drawdown_bps: DRAWDOWN_BPS,
         price_collar_bps: 500,
         max_spread_bps: 200,
         cooldown_ms: 500,

@@ -23,6 +23,8 @@ const STORM_ONE_IN: i64 = 24;
 /// Orders per minute: never reached, and reached often.
 const WIDE_PACE: usize = 200;
 const TIGHT_PACE: usize = 5;
+/// What may be lost of the highest equity, where nothing else is said.
+pub(crate) const DRAWDOWN_BPS: i64 = 3_000;
 /// Length of the part with faults, milliseconds.
 const FAULTS_MS: (i64, i64) = (90_000, 300_000);
 
@@ -125,6 +127,8 @@ pub struct Plan {
     pub storm: bool,
     /// Orders per minute that the gate lets pass.
     pub orders_per_minute: usize,
+    /// Part of the highest equity that may be lost before nothing trades any more.
+    pub drawdown_bps: i64,
     /// An assumption of the exchange is broken: ghosts are expected, and must end in a kill.
     pub is_beyond: bool,
     /// Pairs that are traded, by place in the simulator's table, and who trades them.
@@ -174,6 +178,7 @@ impl Plan {
             } else {
                 WIDE_PACE
             },
+            drawdown_bps: DRAWDOWN_BPS,
             storm: strange.between(1, STORM_ONE_IN) == 1,
             is_beyond,
             desks: draw_desks(&mut dice),
@@ -201,6 +206,7 @@ impl Plan {
             owner: false,
             storm: false,
             orders_per_minute: WIDE_PACE,
+            drawdown_bps: DRAWDOWN_BPS,
             is_beyond: false,
             desks: vec![(0, StrategyKind::MarketMaker)],
             has_strategies: false,

@@ -4,21 +4,17 @@
 //! stopped it lets the same killer loose that the engine has inside, slower, and rests when the heart beats again.
 
 use crate::beats::Beats;
+use crate::cli::ConfigSource;
+use crate::cli::alone::alone;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::resolve::{self, Forced};
 use crate::cli::run::ready::install_logging;
-use crate::cli::version::BUILD;
-use crate::cli::{ConfigSource, demo::entropy};
-use crate::clock::{Clock, StampSource};
-use crate::driver::Keys;
+use crate::clock::Clock;
 use crate::driver::reads::Reads;
-use crate::driver::toll::Toll;
 use crate::gate::{Flag, GateOwner};
 use crate::heartbeat::{self, Pulse, STOPPED_MS};
 use crate::killer::{Killer, KillerThread};
-use crate::metrics::Metrics;
 use crate::open_ids::OpenIds;
-use crate::operate::client::{Around, client};
 use crate::out::{ReaderGone, Voice};
 use crate::redact::Filter;
 use crate::signals::{Event, Signal, Signals};
@@ -54,21 +50,9 @@ pub fn deadman(args: &DeadmanArgs, mut signals: Signals) -> Outcome {
     filter.load(loaded.secrets().redactor());
     let run_id = format!("deadman-{:x}", clock.now().ms());
     let _logging = install_logging(&clock, &filter, &run_id, &loaded)?;
-    let settings = loaded.settings();
-    let metrics = Metrics::new(BUILD, &settings.market.symbols, clock.now());
-    let around = Around {
-        // It acts on its own: what it costs is told to nobody.
-        toll: Toll::default(),
-        settings,
-        clock: &clock,
-        metrics: &metrics,
-        requests_per_second: REQUESTS_PER_SECOND,
-        seed: entropy(),
-    };
-    let stamps = StampSource::new(clock.clone());
     let mut deadman = Deadman {
-        dir: settings.state.dir.clone(),
-        reads: client(&around, Keys::from(signer), stamps),
+        dir: loaded.settings().state.dir.clone(),
+        reads: alone(&loaded, signer, &clock, REQUESTS_PER_SECOND),
         clock,
         owner: GateOwner::new(),
         watched: None,

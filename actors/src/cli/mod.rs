@@ -2,6 +2,7 @@
 //!
 //! Parsing says what was typed; each command resolves what that means. stdout is data, stderr is everything else.
 
+mod alone;
 pub mod canary;
 mod closing;
 pub mod completions;

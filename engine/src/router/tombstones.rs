@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 /// beyond it the oldest is forgotten, and what is reported of it counts as a lost journal: the kill switch.
 const RUNS_MAX: usize = 10_000;
 
-/// Stretches of one run that are remembered as never having existed; beyond it the oldest are judged by the numbers of
-/// their run.
-const NEVER_MAX: usize = 1_000;
+/// Stretches over all runs that are remembered as never having existed; beyond it the oldest are judged by the numbers of
+/// their run. A drawn day under many faults makes sixty an hour.
+const NEVER_MAX: usize = 500;
 
 /// Ended orders with consecutive sequence numbers of one start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +38,6 @@ impl Run {
                 Some(_) | None => self.never.push((first, last)),
             }
         }
-        let surplus = self.never.len().saturating_sub(NEVER_MAX);
-        self.never.drain(..surplus);
         let both = self.numbers.into_iter().chain(later.numbers);
         self.numbers = both.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     }
@@ -87,6 +85,20 @@ impl Tombstones {
         }
         if self.runs.len() > RUNS_MAX {
             self.runs.pop_first();
+        }
+        self.forget_oldest_stretches();
+    }
+
+    fn forget_oldest_stretches(&mut self) {
+        let known: usize = self.runs.values().map(|run| run.never.len()).sum();
+        let mut surplus = known.saturating_sub(NEVER_MAX);
+        for run in self.runs.values_mut() {
+            if surplus == 0 {
+                return;
+            }
+            let of_run = surplus.min(run.never.len());
+            run.never.drain(..of_run);
+            surplus -= of_run;
         }
     }
 
@@ -194,6 +206,14 @@ mod tests {
         }
         let never = run(&tombstones).never;
         assert_eq!((never.len(), never[0]), (NEVER_MAX, (9, 9)));
+        // Another start: the bound is one for all runs, and the oldest go first.
+        tombstones.add(id(2, 1), None);
+        let stretches: Vec<_> = tombstones.runs.values().map(|run| &run.never).collect();
+        assert_eq!(
+            (stretches[0].len(), stretches[0][0]),
+            (NEVER_MAX - 1, (11, 11))
+        );
+        assert_eq!(stretches[1], &[(1, 1)]);
     }
 
     #[test]

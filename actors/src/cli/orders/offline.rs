@@ -5,23 +5,18 @@
 //! The list must be empty behind the stamp's horizon, because a request of the dead process may still be on its way.
 
 use super::CancelAllArgs;
+use crate::cli::alone::ask;
 use crate::cli::copy::read_copy;
-use crate::cli::demo::entropy;
 use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::init::venue_dir;
 use crate::cli::report::Report;
 use crate::cli::resolve::{self, Forced};
 use crate::cli::status_cmd::order_line;
-use crate::cli::version::BUILD;
-use crate::clock::{Clock, StampSource};
+use crate::clock::Clock;
 use crate::control::sweep::Sweep;
-use crate::driver::Keys;
 use crate::driver::read_failure::ReadFailure;
 use crate::driver::reads::Reads;
-use crate::driver::toll::Toll;
 use crate::locks::{AccountLock, DirLock, EXIT_HELD, LockError};
-use crate::metrics::Metrics;
-use crate::operate::client::{Around, client};
 use crate::signals::Signals;
 use crate::status::row_json;
 use crate::store::Venue;
@@ -34,8 +29,6 @@ use engine::time::Timestamp;
 use serde_json::json;
 use std::time::Duration;
 
-/// Requests a second over all groups of reads; cancels are not bound by it.
-const REQUESTS_PER_SECOND: usize = 8;
 /// Time between two looks at the list.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -66,22 +59,7 @@ pub(super) fn cancel_all(args: &CancelAllArgs, mut signals: Signals) -> Outcome 
     };
     let (tag, warnings) = tag(&loaded);
     let clock = Clock::start();
-    let metrics = Metrics::new(BUILD, &settings.market.symbols, clock.now());
-    let around = Around {
-        toll: Toll::default(),
-        settings,
-        clock: &clock,
-        metrics: &metrics,
-        requests_per_second: REQUESTS_PER_SECOND,
-        seed: entropy(),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failed::new(Exit::Failure, error.to_string()))?;
-    let found = runtime.block_on(async {
-        let reads = client(&around, Keys::from(signer), StampSource::new(clock.clone()));
-        synchronise(&reads, &clock).await;
+    let sweep = async |reads: Reads| {
         let work = Work {
             sweep: Sweep::new(reads, clock.clone()),
             clock: clock.clone(),
@@ -92,15 +70,10 @@ pub(super) fn cancel_all(args: &CancelAllArgs, mut signals: Signals) -> Outcome 
             until: clock.now().plus_ms(i64::from(args.deadline) * 1_000),
         };
         work.run(&mut signals).await
-    });
+    };
+    let found = ask(&loaded, signer, &clock, sweep)
+        .map_err(|error| Failed::new(Exit::Failure, error.to_string()))?;
     conclude(args, &found, warnings, clock.now())
-}
-
-/// A request with a wrong stamp is refused; without the exchange's time the host's clock has to do.
-async fn synchronise(reads: &Reads, clock: &Clock) {
-    if let Ok(offset) = reads.clock_offset().await {
-        clock.set_offset(offset);
-    }
 }
 
 /// The tag of our orders; `None` where the journal does not tell it.

@@ -4,14 +4,9 @@
 //! whether the key may trade and can change nothing.
 
 use super::Made;
-use crate::cli::demo::entropy;
-use crate::cli::version::BUILD;
-use crate::clock::{Clock, StampSource};
-use crate::driver::Keys;
+use crate::cli::alone::ask;
+use crate::clock::Clock;
 use crate::driver::reads::Reads;
-use crate::driver::toll::Toll;
-use crate::metrics::Metrics;
-use crate::operate::client::{Around, client};
 use crate::secrets;
 use config::load::Loaded;
 use config::settings::Settings;
@@ -26,8 +21,6 @@ use engine::pacing::Urgency;
 use engine::risk::account_differences;
 use std::collections::BTreeMap;
 
-/// Requests a second over all groups of reads.
-const REQUESTS_PER_SECOND: usize = 8;
 /// No order has it: the exchange counts upwards, and is ten digits away.
 const NO_ORDER: OrderId = OrderId(i64::MAX);
 
@@ -55,27 +48,9 @@ impl Seen {
             return Err("a signature is sent to the exchange's own hosts only".to_owned());
         }
         let signer = secrets::signer(loaded)?.ok_or("no key")?;
-        let metrics = Metrics::new(BUILD, &settings.market.symbols, clock.now());
-        let around = Around {
-            toll: Toll::default(),
-            settings,
-            clock,
-            metrics: &metrics,
-            requests_per_second: REQUESTS_PER_SECOND,
-            seed: entropy(),
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| error.to_string())?;
-        runtime.block_on(async {
-            let reads = client(&around, Keys::from(signer), StampSource::new(clock.clone()));
-            // A request with a wrong stamp is refused; without the exchange's time the host's clock has to do.
-            if let Ok(offset) = reads.clock_offset().await {
-                clock.set_offset(offset);
-            }
-            Self::look(&reads, &settings.market.symbols).await
-        })
+        let symbols = &settings.market.symbols;
+        let look = async |reads: Reads| Self::look(&reads, symbols).await;
+        ask(loaded, signer, clock, look).map_err(|error| error.to_string())?
     }
 
     async fn look(reads: &Reads, symbols: &[Symbol]) -> Result<Self, String> {

@@ -1,15 +1,10 @@
 //! The account as the exchange shows it, read as a whole or not at all.
 
-use crate::cli::demo::entropy;
+use crate::cli::alone::ask;
 use crate::cli::exit::{Exit, Failed};
-use crate::cli::version::BUILD;
-use crate::clock::{Clock, StampSource};
-use crate::driver::Keys;
+use crate::clock::Clock;
 use crate::driver::read_failure::ReadFailure;
 use crate::driver::reads::Reads;
-use crate::driver::toll::Toll;
-use crate::metrics::Metrics;
-use crate::operate::client::{Around, client};
 use btcturk::rest::ReadError;
 use btcturk::sign::Signer;
 use config::load::Loaded;
@@ -20,8 +15,6 @@ use std::sync::Arc;
 
 /// How far back orders and trades are read, milliseconds.
 const BACK_MS: i64 = 24 * 3_600_000;
-/// Requests a second over all groups of reads.
-const REQUESTS_PER_SECOND: usize = 8;
 
 /// One look at the account.
 pub struct Account {
@@ -41,29 +34,10 @@ impl Account {
     /// # Errors
     /// Exit 69 or 77; one read that fails fails it all.
     pub fn read(loaded: &Loaded, signer: Arc<Signer>, clock: &Clock) -> Result<Self, Failed> {
-        let settings = loaded.settings();
-        let metrics = Metrics::new(BUILD, &settings.market.symbols, clock.now());
-        let around = Around {
-            toll: Toll::default(),
-            settings,
-            clock,
-            metrics: &metrics,
-            requests_per_second: REQUESTS_PER_SECOND,
-            seed: entropy(),
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failed::new(Exit::Failure, error.to_string()))?;
-        runtime.block_on(async {
-            let reads = client(&around, Keys::from(signer), StampSource::new(clock.clone()));
-            // A request with a wrong stamp is refused; without the exchange's time the host's clock has to do.
-            if let Ok(offset) = reads.clock_offset().await {
-                clock.set_offset(offset);
-            }
-            let ours = settings.market.symbols.iter().copied();
-            Self::look(&reads, ours.collect(), clock).await
-        })
+        let ours: BTreeSet<Symbol> = loaded.settings().market.symbols.iter().copied().collect();
+        let look = async |reads: Reads| Self::look(&reads, ours, clock).await;
+        ask(loaded, signer, clock, look)
+            .map_err(|error| Failed::new(Exit::Failure, error.to_string()))?
     }
 
     async fn look(
