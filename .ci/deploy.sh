@@ -91,6 +91,15 @@ SERVICES
 must "compose: every service is shut in" python3 "$scratch/shut_in.py" docker-compose.yml
 sed 's/"127.0.0.1:3000:3000"/"3000:3000"/' docker-compose.yml >"$scratch/compose.yml"
 must_not "compose" python3 "$scratch/shut_in.py" "$scratch/compose.yml"
+# The schema that editors get, where the binary is built: itself a schema, and of one mind with the shipped file.
+btcbot="${BTCBOT:-target/release/btcbot}"
+if [ -x "$btcbot" ]; then
+  "$btcbot" config schema >"$scratch/schema.json"
+  must "configuration schema" check-jsonschema --check-metaschema "$scratch/schema.json"
+  must "shipped configuration" check-jsonschema --schemafile "$scratch/schema.json" config/default.toml
+  printf '[risk]\nmax_order_notional = "500"\n' >"$scratch/wrong.toml"
+  must_not "shipped configuration" check-jsonschema --schemafile "$scratch/schema.json" "$scratch/wrong.toml"
+fi
 must "workflows" check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 sed 's/timeout-minutes:/timeout-minuets:/' .github/workflows/ci.yml >"$scratch/ci.yml"
 must_not "workflows" check-jsonschema --builtin-schema vendor.github-workflows "$scratch/ci.yml"
