@@ -138,9 +138,11 @@ impl Upkeep {
 
     /// Reads the rules for ever. A pair whose rules cannot be read keeps the last ones; one that never had any is not traded.
     pub async fn watch_rules(self) {
+        let mut unlisted = BTreeSet::new();
         loop {
             let wait = match self.rest.exchange_info().await {
                 Ok(facts) => {
+                    self.tell_unlisted(&facts.rows, &mut unlisted);
                     let ours = facts
                         .rows
                         .iter()
@@ -160,6 +162,16 @@ impl Upkeep {
             };
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Says which configured pairs the exchange does not list, each once for as long as that is so.
+    fn tell_unlisted(&self, rows: &[RuleFacts], told: &mut BTreeSet<Symbol>) {
+        let listed: BTreeSet<Symbol> = rows.iter().map(|facts| facts.symbol).collect();
+        let unlisted: BTreeSet<Symbol> = self.symbols.difference(&listed).copied().collect();
+        for symbol in unlisted.difference(told) {
+            tracing::warn!(event = "pair_unlisted", symbol = %symbol);
+        }
+        *told = unlisted;
     }
 
     /// Tells the cores the rules of a pair if they are new; false if the gate could not be told and it must be tried again.

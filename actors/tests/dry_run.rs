@@ -122,3 +122,22 @@ fn trade_then_rest(place: &Installation) -> (String, Value) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     (ended.stderr, balances)
 }
+
+#[test]
+fn a_pair_that_the_exchange_does_not_list_is_named_and_holds_up_no_other() {
+    let simulator = Simulator::process(9);
+    let place = Installation::dry(&simulator);
+    place.configure("SYMBOLS=NOSUCHTRY,BTCTRY\n");
+    let mut bot = place.start();
+    let named = bot.wait("the pair's name", SOON, |bot| {
+        let log = bot.stderr();
+        let line = log.lines().find(|line| line.contains("pair_unlisted"))?;
+        serde_json::from_str::<Value>(line).ok()
+    });
+    assert_eq!(named["symbol"], "NOSUCHTRY", "{named}");
+    bot.wait_for_text("book_trusted", SOON);
+    bot.signal(Signal::TERM);
+    let ended = bot.finish(STOP);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.stderr.matches("pair_unlisted").count(), 1);
+}
