@@ -27,10 +27,10 @@ mkdir -p "$scratch/packages" "$scratch/root/etc/ssl/certs" "$scratch/root/tmp"
 for package in "$scratch"/packages/*.deb; do dpkg-deb -x "$package" "$scratch/root"; done
 cp /etc/ssl/certs/ca-certificates.crt "$scratch/root/etc/ssl/certs/"
 install -D /bin/true "$scratch/root/bin/true"
-tar -C "$scratch/root" -cf - . | podman import --quiet - "$runtime" >/dev/null
 limits=(--network none --read-only --cap-drop all --security-opt no-new-privileges --pids-limit 128 --memory 512m
   --ulimit core=0:0 --ulimit nofile=1024:1024 --ulimit nproc=1024:1024)
-if ! podman run --rm "${limits[@]}" "$runtime" /bin/true >"$scratch/out" 2>&1; then
+runs_true() { tar -C "$scratch/root" -cf - . | podman import --quiet - "$runtime" && podman run --rm "${limits[@]}" "$runtime" /bin/true; }
+if ! runs_true >"$scratch/out" 2>&1; then
   printf 'no container can run here, so the image was not tried: %s\n' "$(tail -1 "$scratch/out")"
   exit 0
 fi
