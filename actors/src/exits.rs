@@ -10,7 +10,7 @@ use crate::driver::toll::Toll;
 use crate::gate::Gate;
 use crate::link::{Link, Sent};
 use crate::metrics::{Breaker, Metrics};
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Call, Eyes, Process};
 use crate::risk_gate::shut;
 use crate::venue::VenueIn;
 use btcturk::rest::quota::Group;
@@ -83,7 +83,7 @@ impl Way {
                 // The port holds them too: one that is approved meanwhile is not sent.
                 if self.risk.send(RiskIn::SubmitsHeld(until)) != Sent::Delivered {
                     self.eyes
-                        .see(Observed::LinkTrouble("exchange_to_risk", "hold dropped"));
+                        .see(Process::LinkTrouble("exchange_to_risk", "hold dropped"));
                 }
             }
             (Some(401), None) => drop(self.toll.refused()),
@@ -118,10 +118,10 @@ impl LiveExits {
                 } = submitted;
                 way.pay(status, retry_after_ms);
                 if let Some(after_us) = sent_after_us {
-                    way.eyes.see(Observed::SubmitSent(after_us));
+                    way.eyes.see(Call::SubmitSent(after_us));
                 }
                 way.eyes
-                    .see(Observed::SubmitAnswered(client_id, took_ms, status));
+                    .see(Call::SubmitAnswered(client_id, took_ms, status));
                 way.answer(RouterIn::Outcome(client_id, outcome));
             }
         };
@@ -171,7 +171,7 @@ impl Exits for LiveExits {
         actix_rt::spawn(async move {
             let asked = way.clock.now();
             let reply = way.client.delete_order(order_id, urgency).await;
-            way.eyes.see(Observed::CancelAnswered(
+            way.eyes.see(Call::CancelAnswered(
                 id,
                 reply,
                 way.clock.now().ms_since(asked),

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::driver::stream::{Command, Heard, Stream, StreamParts};
 use crate::gate::Gate;
 use crate::link::{Link, Sent, Tell};
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Eyes, Market, Process};
 use crate::risk_gate::shut;
 use crate::shell::Perform;
 use crate::system::Links;
@@ -166,7 +166,7 @@ impl MarketFeedPort {
         let sent = self.links.book.send_read(input, read_at);
         if sent != Sent::Delivered {
             // The book has lost its place in the stream: only a new session brings full books for all pairs.
-            self.eyes.see(Observed::LinkTrouble(
+            self.eyes.see(Process::LinkTrouble(
                 "feed_to_book",
                 "not delivered, new session",
             ));
@@ -180,7 +180,7 @@ impl MarketFeedPort {
             && self.links.venue.send(VenueIn::Trade(*trade)) != Sent::Delivered
         {
             self.eyes
-                .see(Observed::LinkTrouble("feed_to_venue", "trade dropped"));
+                .see(Process::LinkTrouble("feed_to_venue", "trade dropped"));
         }
     }
 
@@ -193,7 +193,7 @@ impl MarketFeedPort {
     fn count(&mut self) {
         self.frames += 1;
         if self.frames.is_multiple_of(FRAMES_PER_REPORT) {
-            self.eyes.see(Observed::Frames(FRAMES_PER_REPORT));
+            self.eyes.see(Market::Frames(FRAMES_PER_REPORT));
         }
     }
 }
@@ -213,7 +213,7 @@ impl MarketFeedPort {
             | FeedNote::Unreadable
             | FeedNote::Refused => {}
         }
-        self.eyes.see(Observed::Feed(note));
+        self.eyes.see(Market::Feed(note));
     }
 
     fn spend(&self, cost: Spending) {
@@ -257,7 +257,7 @@ impl Perform for MarketFeedPort {
             FeedEffect::PrivateUp => {
                 if self.links.reconciler.send(ReconcileIn::Now) != Sent::Delivered {
                     self.eyes
-                        .see(Observed::LinkTrouble("feed_to_reconciler", "wish dropped"));
+                        .see(Process::LinkTrouble("feed_to_reconciler", "wish dropped"));
                 }
             }
             FeedEffect::Note(note) => self.note(now, note),

@@ -1,8 +1,10 @@
 //! The Metrics actor: turns what the others report into log lines, metrics and the status picture.
 //!
-//! One closed enum in, one match. It decides nothing, and nobody waits for it: a full mailbox drops and counts.
+//! Closed enums in, one match for each subject. It decides nothing, and nobody waits for it: a full mailbox drops and
+//! counts.
 
 mod notes;
+mod observed;
 
 use crate::beats::Beats;
 use crate::clock::Clock;
@@ -14,18 +16,10 @@ use crate::ops::Pictures;
 use crate::status::{Status, Vitals, charts};
 use crate::system::Links;
 use actix::{Actor, AsyncContext, Context, Handler};
-use engine::answer::CancelReply;
-use engine::book::BookView;
-use engine::budget::Step;
-use engine::ids::{ClientId, Symbol};
-use engine::intent::{Intent, NewOrder, SilentReason, StrategyKind};
-use engine::kill::{Kill, KillId};
+use engine::answer::OwnTrade;
 use engine::mode::Mode;
-use engine::msg::{FeedNote, ModeReport, MoneyReport, PassReport, RiskNote, RouterNote};
-use engine::order::OrderView;
-use engine::risk::{Denial, Limits};
-use engine::supervisor::ActorName;
 use engine::time::Timestamp;
+pub use observed::{Asked, Call, Decision, Market, Observed, Process, Standing};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -36,82 +30,6 @@ pub const MAILBOX: usize = 4_096;
 /// How often rates and ages are brought up to date.
 const REFRESH: Duration = Duration::from_secs(1);
 
-/// What the actors report.
-#[derive(Clone, Debug)]
-pub enum Observed {
-    /// The feed's session.
-    Feed(FeedNote),
-    /// Frames read since the last report.
-    Frames(u64),
-    /// The market of a pair.
-    Book(BookView),
-    /// An intent was made.
-    Intent(Intent),
-    /// An intent was handed to the gate, this many microseconds after its strategy received the book.
-    IntentOut(i64),
-    /// A strategy asks for nothing.
-    Silent(StrategyKind, Symbol, SilentReason),
-    /// The gate denied.
-    Denied(Denial),
-    /// The router received an approval then; the order's record is on its way to the disk.
-    Reserved(NewOrder, Timestamp),
-    /// An own order changed.
-    Order(OrderView),
-    /// A trade was booked.
-    Fill(engine::answer::OwnTrade),
-    /// A surprise of the router.
-    Router(RouterNote),
-    /// An order's request left, this many microseconds after its strategy received the book.
-    SubmitSent(i64),
-    /// A submit was answered by the port: order, milliseconds from hand-over, HTTP status.
-    SubmitAnswered(ClientId, i64, Option<u16>),
-    /// A submit has its outcome after this many milliseconds, the journal's commit included.
-    SubmitTook(ClientId, i64),
-    /// A cancel was sent.
-    CancelSent(ClientId),
-    /// A cancel was answered after this many milliseconds.
-    CancelAnswered(ClientId, CancelReply, i64),
-    /// The mode.
-    Mode(ModeReport),
-    /// The kill switch was tripped and is latched.
-    Killed(Kill),
-    /// The trip was reset; the process is disarmed.
-    KillReset(KillId),
-    /// The account.
-    Money(MoneyReport),
-    /// A booking of the gate that is out of the ordinary.
-    Gate(RiskNote),
-    /// A pass over the account ended.
-    Pass(PassReport),
-    /// The exchange's clock less ours, milliseconds; `None` while unknown.
-    Offset(Option<i64>),
-    /// Where a cause stands on the ladder; a step where the rungs differ.
-    Ladder(Step),
-    /// A durable commit ended.
-    Committed,
-    /// Limits in force from here on.
-    Limits(Box<Limits>),
-    /// An operator asked for something, or a signal did.
-    Asked(Asked),
-    /// An actor was restarted.
-    Restarted(ActorName),
-    /// A link did not take a message.
-    LinkTrouble(&'static str, &'static str),
-}
-
-/// What a person asked of the process.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// The command, such as `safe-mode on`.
-    pub what: String,
-    /// Who: a user, or a signal.
-    pub by: String,
-    /// Why, in the operator's words; may be empty.
-    pub reason: String,
-    /// What came of it.
-    pub result: String,
-}
-
 /// A handle to report with; never blocks, never fails.
 #[derive(Clone, Default)]
 pub struct Eyes {
@@ -121,8 +39,8 @@ pub struct Eyes {
 
 impl Eyes {
     /// Reports; a full or missing mailbox drops and counts.
-    pub fn see(&self, observed: Observed) {
-        match self.link.send(observed) {
+    pub fn see(&self, report: impl Into<Observed>) {
+        match self.link.send(report.into()) {
             Sent::Delivered => {}
             Sent::Full | Sent::Down => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -255,132 +173,16 @@ impl Observer {
             .write()
             .expect("no holder of the status can panic");
         let metrics = &self.metrics;
-        let counts = &mut status.counts;
         match observed {
-            Observed::Feed(note) => notes::feed(&mut status, metrics, now, *note),
-            Observed::Frames(count) => {
-                counts.frames += count;
-            }
-            Observed::Book(view) => notes::book(&mut status, metrics, now, view),
-            Observed::Intent(intent) => {
-                counts.intents += 1;
-                metrics.decision(Stage::Intended);
-                notes::evaluated(&mut status, metrics, now);
-                tracing::debug!(event = "intent", symbol = %intent.symbol, side = intent.side.as_str(), strategy = intent.strategy.as_str(),
-                    reason = intent.reason.as_str(), price = %intent.limit, qty = %intent.qty, cycle_id = %CycleId(intent.cycle));
-            }
-            Observed::IntentOut(took_us) => metrics.decision_took(*took_us),
-            Observed::Silent(strategy, symbol, why) => {
-                notes::evaluated(&mut status, metrics, now);
-                status.silent.insert((*strategy, *symbol), why.as_str());
-                tracing::debug!(event = "no_intent", symbol = %symbol, strategy = strategy.as_str(), reason = why.as_str());
-            }
-            Observed::Denied(denial) => {
-                counts.denied += 1;
-                *status.denials.entry(denial.code.as_str()).or_insert(0) += 1;
-                metrics.denied(denial.code);
-                tracing::info!(event = "intent_denied", symbol = %denial.intent.symbol, side = denial.intent.side.as_str(),
-                    reason = denial.code.as_str(), seen = %denial.seen, allowed = %denial.allowed);
-            }
-            // The log tells an order from its first state that others can see.
-            Observed::Reserved(..) => {}
+            Observed::Market(report) => market(&mut status, metrics, now, report),
+            Observed::Decision(report) => decision(&mut status, metrics, now, report),
             Observed::Order(view) => notes::order(&mut status, metrics, view),
-            Observed::Fill(trade) => {
-                counts.fills += 1;
-                metrics.fill();
-                charts::mark(&mut status.charts, now, trade);
-                let text = format!(
-                    "{} {} {} at {}",
-                    trade.side.as_str(),
-                    trade.qty,
-                    trade.base,
-                    trade.price
-                );
-                status.note(now, "fill", text);
-                tracing::info!(event = "fill", order_id = %trade.order_id, client_order_id = trade.client_id.map(tracing::field::display),
-                    side = trade.side.as_str(), price = %trade.price, qty = %trade.qty, fee = %trade.fee, tax = %trade.tax);
-            }
-            Observed::Router(note) => notes::router(&mut status, now, *note),
-            Observed::SubmitSent(after_us) => metrics.order_sent(*after_us),
-            Observed::SubmitAnswered(id, took_ms, http) => {
-                counts.submitted += 1;
-                if *http == Some(429) {
-                    metrics.rest_attempt(crate::metrics::RestMark::RateLimited, now);
-                }
-                tracing::info!(event = "submit_answered", client_order_id = %id, took_ms, http_status = http.map(u64::from));
-            }
-            Observed::SubmitTook(id, took_ms) => {
-                metrics.submit_took(*took_ms);
-                tracing::debug!(event = "submit_took", client_order_id = %id, took_ms);
-            }
-            Observed::CancelSent(id) => {
-                counts.cancels += 1;
-                tracing::info!(event = "cancel_sent", client_order_id = %id);
-            }
-            Observed::CancelAnswered(id, reply, took_ms) => {
-                metrics.cancel_answered(*reply, *took_ms);
-                tracing::debug!(event = "cancel_answered", client_order_id = %id, took_ms);
-            }
-            Observed::Mode(report) => notes::mode(&mut status, metrics, now, report),
-            Observed::Killed(kill) => {
-                metrics.kill_latched(true);
-                let text = format!("{} as {}, by {}", kill.cause.as_str(), kill.id, kill.by);
-                status.note(now, "killed", text);
-                status.kill = Some(kill.clone());
-            }
-            Observed::KillReset(id) => {
-                metrics.kill_latched(false);
-                metrics.armed(false);
-                metrics.arming_blocked(RESTART_NEEDED);
-                status.note(now, "kill_reset", id.to_string());
-                status.disarm();
-            }
-            Observed::Money(report) => {
-                metrics.money(report);
-                status.heard.money = Some(now);
-                status.money = Some(report.clone());
-            }
-            Observed::Pass(report) => {
-                if report.clean {
-                    status.last_clean = Some(report.at);
-                    metrics.reconciled(report.at, report.took_ms);
-                } else {
-                    metrics.reconcile_failed(report.took_ms);
-                }
-                status.last_pass = Some(*report);
-                tracing::debug!(
-                    event = "reconciled",
-                    clean = report.clean,
-                    took_ms = report.took_ms
-                );
-            }
-            Observed::Gate(note) => notes::gate(&mut status, now, note),
-            Observed::Offset(offset) => {
-                status.offset_ms = *offset;
-                if let Some(ms) = offset {
-                    status.heard.offset = Some(now);
-                    metrics.clock_offset_ms(*ms);
-                }
-            }
-            Observed::Committed => status.heard.commit = Some(now),
-            Observed::Limits(limits) => {
-                if let Some(bounds) = &mut status.bounds {
-                    bounds.limits = limits.as_ref().clone();
-                }
-            }
-            Observed::Asked(asked) => notes::by_hand(&mut status, now, asked),
-            Observed::Ladder(step) => notes::ladder(&mut status, metrics, now, *step),
-            Observed::Restarted(actor) => {
-                counts.restarts += 1;
-                metrics.actor_restarted(*actor);
-                status.note(now, "actor_restarted", actor.as_str().to_owned());
-            }
-            Observed::LinkTrouble(link, what) => {
-                tracing::warn!(event = "link_trouble", link, what);
-            }
+            Observed::Fill(trade) => fill(&mut status, metrics, now, trade),
+            Observed::Call(report) => call(&mut status, metrics, now, report),
+            Observed::Standing(report) => standing(&mut status, metrics, now, report),
+            Observed::Process(report) => process(&mut status, metrics, now, report),
         }
-        self.metrics
-            .orders_now(status.orders.len(), status.unknown_orders());
+        metrics.orders_now(status.orders.len(), status.unknown_orders());
         for watcher in &self.watchers {
             watcher(observed, &status);
         }
@@ -406,8 +208,157 @@ impl Handler<Tell<Observed>> for Observer {
     fn handle(&mut self, message: Tell<Observed>, _ctx: &mut Self::Context) {
         self.take(&message.0);
         // What readiness hangs on is shown at once; the rest can wait for the beat.
-        if matches!(message.0, Observed::Pass(_) | Observed::Offset(_)) {
+        if matches!(
+            message.0,
+            Observed::Process(Process::Pass(_) | Process::Offset(_))
+        ) {
             self.refresh();
+        }
+    }
+}
+
+fn market(status: &mut Status, metrics: &Metrics, now: Timestamp, report: &Market) {
+    match report {
+        Market::Feed(note) => notes::feed(status, metrics, now, *note),
+        Market::Frames(count) => {
+            status.counts.frames += count;
+        }
+        Market::Book(view) => notes::book(status, metrics, now, view),
+    }
+}
+
+fn decision(status: &mut Status, metrics: &Metrics, now: Timestamp, report: &Decision) {
+    match report {
+        Decision::Intent(intent) => {
+            status.counts.intents += 1;
+            metrics.decision(Stage::Intended);
+            notes::evaluated(status, metrics, now);
+            tracing::debug!(event = "intent", symbol = %intent.symbol, side = intent.side.as_str(), strategy = intent.strategy.as_str(),
+                reason = intent.reason.as_str(), price = %intent.limit, qty = %intent.qty, cycle_id = %CycleId(intent.cycle));
+        }
+        Decision::IntentOut(took_us) => metrics.decision_took(*took_us),
+        Decision::Silent(strategy, symbol, why) => {
+            notes::evaluated(status, metrics, now);
+            status.silent.insert((*strategy, *symbol), why.as_str());
+            tracing::debug!(event = "no_intent", symbol = %symbol, strategy = strategy.as_str(), reason = why.as_str());
+        }
+        Decision::Denied(denial) => {
+            status.counts.denied += 1;
+            *status.denials.entry(denial.code.as_str()).or_insert(0) += 1;
+            metrics.denied(denial.code);
+            tracing::info!(event = "intent_denied", symbol = %denial.intent.symbol, side = denial.intent.side.as_str(),
+                reason = denial.code.as_str(), seen = %denial.seen, allowed = %denial.allowed);
+        }
+        // The log tells an order from its first state that others can see.
+        Decision::Reserved(..) => {}
+    }
+}
+
+fn fill(status: &mut Status, metrics: &Metrics, now: Timestamp, trade: &OwnTrade) {
+    status.counts.fills += 1;
+    metrics.fill();
+    charts::mark(&mut status.charts, now, trade);
+    let text = format!(
+        "{} {} {} at {}",
+        trade.side.as_str(),
+        trade.qty,
+        trade.base,
+        trade.price
+    );
+    status.note(now, "fill", text);
+    tracing::info!(event = "fill", order_id = %trade.order_id, client_order_id = trade.client_id.map(tracing::field::display),
+        side = trade.side.as_str(), price = %trade.price, qty = %trade.qty, fee = %trade.fee, tax = %trade.tax);
+}
+
+fn call(status: &mut Status, metrics: &Metrics, now: Timestamp, report: &Call) {
+    match report {
+        Call::SubmitSent(after_us) => metrics.order_sent(*after_us),
+        Call::SubmitAnswered(id, took_ms, http) => {
+            status.counts.submitted += 1;
+            if *http == Some(429) {
+                metrics.rest_attempt(crate::metrics::RestMark::RateLimited, now);
+            }
+            tracing::info!(event = "submit_answered", client_order_id = %id, took_ms, http_status = http.map(u64::from));
+        }
+        Call::SubmitTook(id, took_ms) => {
+            metrics.submit_took(*took_ms);
+            tracing::debug!(event = "submit_took", client_order_id = %id, took_ms);
+        }
+        Call::CancelSent(id) => {
+            status.counts.cancels += 1;
+            tracing::info!(event = "cancel_sent", client_order_id = %id);
+        }
+        Call::CancelAnswered(id, reply, took_ms) => {
+            metrics.cancel_answered(*reply, *took_ms);
+            tracing::debug!(event = "cancel_answered", client_order_id = %id, took_ms);
+        }
+    }
+}
+
+fn standing(status: &mut Status, metrics: &Metrics, now: Timestamp, report: &Standing) {
+    match report {
+        Standing::Mode(report) => notes::mode(status, metrics, now, report),
+        Standing::Killed(kill) => {
+            metrics.kill_latched(true);
+            let text = format!("{} as {}, by {}", kill.cause.as_str(), kill.id, kill.by);
+            status.note(now, "killed", text);
+            status.kill = Some(kill.clone());
+        }
+        Standing::KillReset(id) => {
+            metrics.kill_latched(false);
+            metrics.armed(false);
+            metrics.arming_blocked(RESTART_NEEDED);
+            status.note(now, "kill_reset", id.to_string());
+            status.disarm();
+        }
+        Standing::Money(report) => {
+            metrics.money(report);
+            status.heard.money = Some(now);
+            status.money = Some(report.clone());
+        }
+    }
+}
+
+fn process(status: &mut Status, metrics: &Metrics, now: Timestamp, report: &Process) {
+    match report {
+        Process::Router(note) => notes::router(status, now, *note),
+        Process::Gate(note) => notes::gate(status, now, note),
+        Process::Pass(report) => {
+            if report.clean {
+                status.last_clean = Some(report.at);
+                metrics.reconciled(report.at, report.took_ms);
+            } else {
+                metrics.reconcile_failed(report.took_ms);
+            }
+            status.last_pass = Some(*report);
+            tracing::debug!(
+                event = "reconciled",
+                clean = report.clean,
+                took_ms = report.took_ms
+            );
+        }
+        Process::Offset(offset) => {
+            status.offset_ms = *offset;
+            if let Some(ms) = offset {
+                status.heard.offset = Some(now);
+                metrics.clock_offset_ms(*ms);
+            }
+        }
+        Process::Ladder(step) => notes::ladder(status, metrics, now, *step),
+        Process::Committed => status.heard.commit = Some(now),
+        Process::Limits(limits) => {
+            if let Some(bounds) = &mut status.bounds {
+                bounds.limits = limits.as_ref().clone();
+            }
+        }
+        Process::Asked(asked) => notes::by_hand(status, now, asked),
+        Process::Restarted(actor) => {
+            status.counts.restarts += 1;
+            metrics.actor_restarted(*actor);
+            status.note(now, "actor_restarted", actor.as_str().to_owned());
+        }
+        Process::LinkTrouble(link, what) => {
+            tracing::warn!(event = "link_trouble", link, what);
         }
     }
 }

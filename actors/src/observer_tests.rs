@@ -5,13 +5,14 @@ use crate::beats::Beat;
 use crate::gate::GateOwner;
 use crate::metrics::Build;
 use engine::answer::UnknownCause;
-use engine::ids::{AccountTag, BootTag};
-use engine::intent::{BookStamp, IntentClass, IntentReason, NewOrder};
+use engine::ids::{AccountTag, BootTag, ClientId, Symbol};
+use engine::intent::{BookStamp, Intent, IntentClass, IntentReason, NewOrder, StrategyKind};
+use engine::kill::KillId;
 use engine::market::Side;
 use engine::mode::{Contribution, ModeCode, Scope};
 use engine::money::{Amount, Price, Qty};
-use engine::msg::LimitUse;
-use engine::order::OrderState;
+use engine::msg::{LimitUse, ModeReport, MoneyReport};
+use engine::order::{OrderState, OrderView};
 use engine::time::Timestamp;
 
 const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
@@ -145,7 +146,7 @@ fn money_shows_drawdown_and_the_used_share_of_each_limit() {
         orders_per_minute: 3_000,
         notional_per_minute: 4_000,
     };
-    bench.observer.take(&Observed::Money(money(used)));
+    bench.observer.take(&Standing::Money(money(used)).into());
     bench.check("btcbot_equity_try", 1_234.5);
     bench.check("btcbot_drawdown_ratio", 0.025);
     let check = |limit: &str, expected| {
@@ -173,11 +174,11 @@ fn each_source_shows_the_strictest_mode_it_asks_for() {
         since: START,
     };
     let report = |voices: Vec<Contribution>| {
-        Observed::Mode(ModeReport {
+        Observed::Standing(Standing::Mode(ModeReport {
             mode: Mode::ObserveOnly,
             voices,
             holds: Default::default(),
-        })
+        }))
     };
     bench.observer.take(&report(vec![
         voice(ModeCode::OperatorSafeMode, Scope::Global, Mode::ObserveOnly),
@@ -250,7 +251,7 @@ fn a_message_that_a_full_mailbox_does_not_take_is_counted() {
 #[test]
 fn a_decision_is_measured_and_a_reset_kill_asks_for_a_restart() {
     let bench = bench();
-    bench.observer.take(&Observed::IntentOut(700));
+    bench.observer.take(&Decision::IntentOut(700).into());
     bench.check("btcbot_decision_duration_seconds_count", 1.0);
     bench.check(
         "btcbot_decision_duration_seconds_bucket{le=\"0.0005\"}",
@@ -258,6 +259,6 @@ fn a_decision_is_measured_and_a_reset_kill_asks_for_a_restart() {
     );
     bench.check("btcbot_decision_duration_seconds_bucket{le=\"0.001\"}", 1.0);
     bench.check("btcbot_arming_blocked{reason=\"restart_needed\"}", 0.0);
-    bench.observer.take(&Observed::KillReset(KillId(3)));
+    bench.observer.take(&Standing::KillReset(KillId(3)).into());
     bench.check("btcbot_arming_blocked{reason=\"restart_needed\"}", 1.0);
 }

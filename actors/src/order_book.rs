@@ -5,7 +5,7 @@
 use crate::clock::Clock;
 use crate::link::{Link, Sent};
 use crate::metrics::Metrics;
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Eyes, Market, Process};
 use crate::shell::Perform;
 use crate::venue::VenueIn;
 use engine::book::{BookView, Books};
@@ -37,19 +37,19 @@ impl OrderBookPort {
         // A view that is not taken is replaced by the next one; the gate also refuses a book that has grown old.
         if self.risk.send(RiskIn::Book(view)) != Sent::Delivered {
             self.eyes
-                .see(Observed::LinkTrouble("book_to_risk", "view dropped"));
+                .see(Process::LinkTrouble("book_to_risk", "view dropped"));
         }
         if self.strategy.send(StrategyIn::Book(view)) != Sent::Delivered {
             self.eyes
-                .see(Observed::LinkTrouble("book_to_strategy", "view dropped"));
+                .see(Process::LinkTrouble("book_to_strategy", "view dropped"));
         }
         if let Some(venue) = &self.venue
             && venue.send(VenueIn::Book(view)) != Sent::Delivered
         {
             self.eyes
-                .see(Observed::LinkTrouble("book_to_venue", "view dropped"));
+                .see(Process::LinkTrouble("book_to_venue", "view dropped"));
         }
-        self.eyes.see(Observed::Book(view));
+        self.eyes.see(Market::Book(view));
     }
 }
 
@@ -69,7 +69,7 @@ impl Perform for OrderBookPort {
             BookEffect::Resync(symbol) => {
                 if self.feed.send(FeedIn::Resync(symbol)) != Sent::Delivered {
                     self.eyes
-                        .see(Observed::LinkTrouble("book_to_feed", "resync dropped"));
+                        .see(Process::LinkTrouble("book_to_feed", "resync dropped"));
                 }
             }
         }

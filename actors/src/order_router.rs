@@ -7,7 +7,7 @@ use crate::exits::Exits;
 use crate::gate::Gate;
 use crate::journal::Journal;
 use crate::link::{Link, Sent};
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Call, Decision, Eyes, Observed, Process};
 use crate::open_ids::OpenIds;
 use crate::risk_gate::shut;
 use crate::shell::Perform;
@@ -237,13 +237,13 @@ impl<X: Exits> OrderRouterPort<X> {
     fn time_submit(&mut self, now: Timestamp, record: &Record) {
         if let Record::Sending { order, .. } = record {
             self.received.insert(order.client_id, now);
-            self.eyes.see(Observed::Reserved(*order, now));
+            self.eyes.see(Decision::Reserved(*order, now));
         }
         if let Record::Outcome { client_id, .. } = record
             && let Some(received) = self.received.remove(client_id)
         {
             self.eyes
-                .see(Observed::SubmitTook(*client_id, now.ms_since(received)));
+                .see(Call::SubmitTook(*client_id, now.ms_since(received)));
         }
     }
 
@@ -262,7 +262,7 @@ impl<X: Exits> Perform for OrderRouterPort<X> {
             RouterEffect::Persist(record, waits) => self.persist(now, record, waits),
             RouterEffect::Send { order, stamp_max } => self.exits.submit(order, stamp_max),
             RouterEffect::Delete(id, order_id) => {
-                self.eyes.see(Observed::CancelSent(id));
+                self.eyes.see(Call::CancelSent(id));
                 self.exits.delete(id, order_id);
             }
             RouterEffect::ReadRow(id, order_id) => self.exits.read_row(id, order_id),
@@ -279,7 +279,7 @@ impl<X: Exits> Perform for OrderRouterPort<X> {
             RouterEffect::LookUp(symbols) => {
                 // A lost wish is repeated by the router while its cause lasts.
                 if self.reconciler.send(ReconcileIn::LookUp(symbols)) != Sent::Delivered {
-                    self.eyes.see(Observed::LinkTrouble(
+                    self.eyes.see(Process::LinkTrouble(
                         "router_to_reconciler",
                         "look-up dropped",
                     ));
@@ -294,7 +294,7 @@ impl<X: Exits> Perform for OrderRouterPort<X> {
             RouterEffect::Clear(code, scope) => self.to_risk(RiskIn::Clear(code, scope)),
             RouterEffect::Note(note) => {
                 self.own_orders.note(note);
-                self.eyes.see(Observed::Router(note));
+                self.eyes.see(Process::Router(note));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::driver::reads::Reads;
 use crate::link::{Link, Sent};
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Eyes, Process};
 use crate::shell::Perform;
 use engine::core::Core;
 use engine::msg::{PassReport, ReadRequest, ReconcileEffect, ReconcileIn, RiskIn, RouterIn};
@@ -37,7 +37,7 @@ impl<R: ReadPort> ReconcilerPort<R> {
     fn to_risk(&self, message: RiskIn) {
         if self.risk.send(message) != Sent::Delivered {
             self.eyes
-                .see(Observed::LinkTrouble("reconciler_to_risk", "look dropped"));
+                .see(Process::LinkTrouble("reconciler_to_risk", "look dropped"));
         }
     }
 }
@@ -53,10 +53,8 @@ impl<R: ReadPort> Perform for ReconcilerPort<R> {
             ReconcileEffect::Snapshot(snapshot) => {
                 if self.router.send(RouterIn::Snapshot(snapshot)) != Sent::Delivered {
                     self.is_lost = true;
-                    self.eyes.see(Observed::LinkTrouble(
-                        "reconciler_to_router",
-                        "look dropped",
-                    ));
+                    self.eyes
+                        .see(Process::LinkTrouble("reconciler_to_router", "look dropped"));
                 }
             }
             ReconcileEffect::Transfers(listed) => self.to_risk(RiskIn::Transfers(listed)),
@@ -66,7 +64,7 @@ impl<R: ReadPort> Perform for ReconcilerPort<R> {
             ReconcileEffect::Done { clean, took_ms } => {
                 let clean = clean && !std::mem::take(&mut self.is_lost);
                 self.to_risk(RiskIn::Reconciled { clean });
-                self.eyes.see(Observed::Pass(PassReport {
+                self.eyes.see(Process::Pass(PassReport {
                     clean,
                     took_ms,
                     at: now,

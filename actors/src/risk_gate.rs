@@ -5,7 +5,7 @@
 use crate::gate::{Flag, Gate, GateOwner, Serial};
 use crate::journal::Journal;
 use crate::link::{Link, Sent};
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Decision, Eyes, Process, Standing};
 use crate::shell::Perform;
 use engine::core::Core;
 use engine::intent::CancelReason;
@@ -73,7 +73,7 @@ impl RiskGatePort {
                 self.to_router(RouterIn::CancelAll(CancelReason::Kill));
             }
         }
-        self.eyes.see(Observed::Mode(report));
+        self.eyes.see(Standing::Mode(report));
     }
 
     /// Trips for every kill that was not there before. The configuration's own shuts the gate and latches nothing.
@@ -125,7 +125,7 @@ pub fn shut(gate: &Gate, eyes: &Eyes, link: &'static str) {
         link,
         msg = "a message could not be handed on; the gate is shut"
     );
-    eyes.see(Observed::LinkTrouble(link, "order path broken, gate shut"));
+    eyes.see(Process::LinkTrouble(link, "order path broken, gate shut"));
 }
 
 impl Perform for RiskGatePort {
@@ -138,10 +138,10 @@ impl Perform for RiskGatePort {
             }
             RiskEffect::Submit(approved) => self.to_router(RouterIn::Submit(approved)),
             RiskEffect::Cancel(id, reason) => self.to_router(RouterIn::Cancel(id, reason)),
-            RiskEffect::Denied(denial) => self.eyes.see(Observed::Denied(denial)),
+            RiskEffect::Denied(denial) => self.eyes.see(Decision::Denied(denial)),
             RiskEffect::Desk(view) => {
                 if self.strategy.send(StrategyIn::Desk(view)) != Sent::Delivered {
-                    self.eyes.see(Observed::LinkTrouble(
+                    self.eyes.see(Process::LinkTrouble(
                         "risk_to_strategy",
                         "desk view dropped",
                     ));
@@ -150,16 +150,16 @@ impl Perform for RiskGatePort {
             RiskEffect::Persist(record) => self.persist(now, record),
             RiskEffect::Mode(report) => self.mode(report),
             RiskEffect::Confirmed(asked_at, mode) => self.confirmed(asked_at, mode),
-            RiskEffect::Money(report) => self.eyes.see(Observed::Money(report)),
+            RiskEffect::Money(report) => self.eyes.see(Standing::Money(report)),
             RiskEffect::Explain => {
                 // One that is lost comes again with the next look that differs.
                 if self.reconciler.send(ReconcileIn::Explain) != Sent::Delivered {
                     let what = "question dropped";
                     self.eyes
-                        .see(Observed::LinkTrouble("risk_to_reconciler", what));
+                        .see(Process::LinkTrouble("risk_to_reconciler", what));
                 }
             }
-            RiskEffect::Note(note) => self.eyes.see(Observed::Gate(note)),
+            RiskEffect::Note(note) => self.eyes.see(Process::Gate(note)),
         }
     }
 }

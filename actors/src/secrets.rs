@@ -14,7 +14,7 @@ use crate::link::{Link, Sent, Tell};
 use crate::locks::AccountLock;
 use crate::logging::{Levels, Logging};
 use crate::metrics::Metrics;
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Eyes, Process};
 use crate::params;
 use crate::redact::Filter;
 use crate::reload::{InForce, Outcome};
@@ -164,7 +164,7 @@ impl Secrets {
         if self.port.risk.send(RiskIn::Limits(limits.clone())) != Sent::Delivered {
             return Err("the risk gate does not take its limits; ask again".to_owned());
         }
-        self.port.eyes.see(Observed::Limits(limits));
+        self.port.eyes.see(Process::Limits(limits));
         // One that is made again meanwhile reads what is in force.
         self.port.in_force.set(Arc::clone(&new));
         self.port.logging.set_levels(levels(settings));

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::link::{Link, Sent};
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Decision, Eyes, Process};
 use crate::shell::Perform;
 use engine::core::Core;
 use engine::msg::{RiskIn, StrategyEffect};
@@ -28,23 +28,23 @@ impl Perform for StrategyPort {
     fn perform(&mut self, now: Timestamp, effect: <Strategies as Core>::Effect) {
         match effect {
             StrategyEffect::Intent(intent) => {
-                self.eyes.see(Observed::Intent(intent));
+                self.eyes.see(Decision::Intent(intent));
                 // An intent that the gate cannot take is dropped: the next book makes a fresh one.
                 if self.risk.send(RiskIn::Intent(intent)) != Sent::Delivered {
                     self.eyes
-                        .see(Observed::LinkTrouble("strategy_to_risk", "intent dropped"));
+                        .see(Process::LinkTrouble("strategy_to_risk", "intent dropped"));
                 }
                 let took_us = self.clock.now().0 - now.0;
-                self.eyes.see(Observed::IntentOut(took_us));
+                self.eyes.see(Decision::IntentOut(took_us));
             }
             StrategyEffect::Cancel(id, reason) => {
                 if self.risk.send(RiskIn::Cancel(id, reason)) != Sent::Delivered {
                     self.eyes
-                        .see(Observed::LinkTrouble("strategy_to_risk", "cancel dropped"));
+                        .see(Process::LinkTrouble("strategy_to_risk", "cancel dropped"));
                 }
             }
             StrategyEffect::Silent(strategy, symbol, why) => {
-                self.eyes.see(Observed::Silent(strategy, symbol, why))
+                self.eyes.see(Decision::Silent(strategy, symbol, why))
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::guardian::Command;
 use crate::journal::{AppendError, Journal};
 use crate::link::{Link, Sent};
 use crate::market_feed::Approach;
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Eyes, Process};
 use crate::shell::Perform;
 use engine::budget::ConnectPace;
 use engine::core::Core;
@@ -74,7 +74,7 @@ pub struct SupervisorPort {
 
 impl SupervisorPort {
     fn command(&self, actor: ActorName, command: Command) {
-        self.eyes.see(Observed::Restarted(actor));
+        self.eyes.see(Process::Restarted(actor));
         let sent = self
             .guardians
             .get(&actor)
@@ -126,7 +126,7 @@ impl SupervisorPort {
     fn clear(&self, code: ModeCode) {
         if self.risk.send(RiskIn::Clear(code, Scope::Global)) != Sent::Delivered {
             self.eyes
-                .see(Observed::LinkTrouble("supervisor_to_risk", "a mode stays"));
+                .see(Process::LinkTrouble("supervisor_to_risk", "a mode stays"));
         }
     }
 
@@ -135,7 +135,7 @@ impl SupervisorPort {
         // A feed that is being made reads it there.
         if self.feed.send(FeedIn::Pace(pace)) == Sent::Full {
             self.eyes
-                .see(Observed::LinkTrouble("supervisor_to_feed", "pace dropped"));
+                .see(Process::LinkTrouble("supervisor_to_feed", "pace dropped"));
         }
     }
 }
@@ -160,7 +160,7 @@ impl Perform for SupervisorPort {
             SupervisorEffect::Raise(code, mode) => self.raise(code, mode),
             SupervisorEffect::Clear(code) => self.clear(code),
             SupervisorEffect::Persist(record) => self.persist(now, record),
-            SupervisorEffect::Show(step) => self.eyes.see(Observed::Ladder(step)),
+            SupervisorEffect::Show(step) => self.eyes.see(Process::Ladder(step)),
             SupervisorEffect::Pace(pace) => self.pace(pace),
             SupervisorEffect::Fatal(actor) => {
                 self.gate.kill(ModeCode::ActorLost);

@@ -15,7 +15,7 @@ use crate::guardian::Command;
 use crate::journal::{Journal, JournalEvent, JournalThread};
 use crate::link::Link;
 use crate::market_feed::Approach;
-use crate::observer::{Eyes, Figures, Observed, SharedStatus, Watcher};
+use crate::observer::{Eyes, Figures, Process, SharedStatus, Watcher};
 use crate::order_router::{self, OwnOrders, Waiting};
 use crate::reconciler::ReadPort;
 use crate::secrets::{SecretsIn, SecretsPort};
@@ -284,7 +284,7 @@ fn journal_reports(
         } => {
             order_router::report_durable(&waiting, seq, &router, &gate, &eyes);
             metrics.journal_committed(records, took_us);
-            eyes.see(Observed::Committed);
+            eyes.see(Process::Committed);
         }
         JournalEvent::Failed(error) => {
             gate.kill(ModeCode::JournalError);

@@ -6,7 +6,7 @@ use crate::clock::{Clock, Offset};
 use crate::driver::reads::Reads;
 use crate::gate::Gate;
 use crate::link::Sent;
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Eyes, Process};
 use crate::system::{Links, Rulebook};
 use crate::venue::VenueIn;
 use engine::ids::Symbol;
@@ -93,16 +93,16 @@ impl Upkeep {
 
     fn learn_offset(&self, offset: Offset) {
         self.clock.set_offset(offset);
-        self.eyes.see(Observed::Offset(Some(offset.ms)));
+        self.eyes.see(Process::Offset(Some(offset.ms)));
         // The router judges absence by exchange time; until it is told it keeps the last offset, and the stamps' own
         // margin covers the difference.
         if self.links.router.send(RouterIn::Offset(offset.ms)) != Sent::Delivered {
             self.eyes
-                .see(Observed::LinkTrouble("upkeep_to_router", "offset dropped"));
+                .see(Process::LinkTrouble("upkeep_to_router", "offset dropped"));
         }
         // Only how long the process was down hangs on it, and the next measurement comes in seconds.
         if self.links.supervisor.send(SupervisorIn::Offset(offset.ms)) != Sent::Delivered {
-            self.eyes.see(Observed::LinkTrouble(
+            self.eyes.see(Process::LinkTrouble(
                 "upkeep_to_supervisor",
                 "offset dropped",
             ));
@@ -128,7 +128,7 @@ impl Upkeep {
 
     fn lose_offset(&self) {
         self.clock.forget_offset();
-        self.eyes.see(Observed::Offset(None));
+        self.eyes.see(Process::Offset(None));
         self.tell_risk(RiskIn::Raise(
             ModeCode::ClockSkew,
             Scope::Global,
@@ -202,7 +202,7 @@ impl Upkeep {
     fn tell_risk(&self, message: RiskIn) {
         if self.links.risk.send(message) != Sent::Delivered {
             self.eyes
-                .see(Observed::LinkTrouble("upkeep_to_risk", "message dropped"));
+                .see(Process::LinkTrouble("upkeep_to_risk", "message dropped"));
         }
     }
 }

@@ -14,7 +14,7 @@ pub use past::Past;
 
 use crate::gate::Gate;
 use crate::link::{Link, Sent};
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Call, Eyes, Process};
 use crate::params::TAX_BPS_OF_FEE;
 use crate::reconciler::ReadPort;
 use crate::risk_gate::shut;
@@ -107,12 +107,11 @@ impl Perform for VenuePort {
     fn perform(&mut self, _now: Timestamp, effect: VenueEffect) {
         match effect {
             VenueEffect::Outcome(id, outcome) => {
-                self.eyes.see(Observed::SubmitAnswered(id, ANSWER_MS, None));
+                self.eyes.see(Call::SubmitAnswered(id, ANSWER_MS, None));
                 self.answer(RouterIn::Outcome(id, outcome));
             }
             VenueEffect::CancelReply(id, reply) => {
-                self.eyes
-                    .see(Observed::CancelAnswered(id, reply, ANSWER_MS));
+                self.eyes.see(Call::CancelAnswered(id, reply, ANSWER_MS));
                 self.answer(RouterIn::CancelReply(id, reply));
             }
             VenueEffect::Private(event) => self.answer(RouterIn::Private(event)),
@@ -120,7 +119,7 @@ impl Perform for VenuePort {
             VenueEffect::Reply(reply) => {
                 // The pass times out and starts over.
                 if self.reconciler.send(ReconcileIn::Reply(reply)) != Sent::Delivered {
-                    self.eyes.see(Observed::LinkTrouble(
+                    self.eyes.see(Process::LinkTrouble(
                         "venue_to_reconciler",
                         "read reply dropped",
                     ));

@@ -11,7 +11,7 @@ use crate::cli::exit::{Exit, Failed, Outcome};
 use crate::cli::resolve::{self, Forced};
 use crate::cli::unusable;
 use crate::cli::{ConfigSource, RunArgs};
-use crate::observer::{Observed, Watcher};
+use crate::observer::{Observed, Standing, Watcher};
 use crate::operate::{self, Until};
 use crate::out::{ReaderGone, Voice};
 use crate::reload::Again;
@@ -88,7 +88,7 @@ fn again(source: ConfigSource, forced: Forced) -> Again {
 fn mode_lines(voice: Voice) -> Watcher {
     let last: Mutex<String> = Mutex::default();
     Arc::new(move |observed: &Observed, _status: &Status| {
-        let Observed::Mode(report) = observed else {
+        let Observed::Standing(Standing::Mode(report)) = observed else {
             return;
         };
         let codes: Vec<&str> = report

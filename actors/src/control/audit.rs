@@ -5,7 +5,7 @@ use super::server::Peer;
 use super::wire::REASON_CHARS_MAX;
 use crate::clock::Clock;
 use crate::journal::{AppendError, Journal};
-use crate::observer::{Asked, Observed};
+use crate::observer::{Asked, Process};
 use engine::record::Record;
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Desk {
             reason,
             result
         );
-        self.operator.eyes.see(Observed::Asked(Asked {
+        self.operator.eyes.see(Process::Asked(Asked {
             what: what.clone(),
             by: format!("uid {}", peer.uid),
             reason: reason.clone(),

@@ -9,7 +9,7 @@ use crate::gate::{Flag, Gate};
 use crate::heartbeat;
 use crate::journal::Journal;
 use crate::link::{Link, Sent};
-use crate::observer::{Eyes, Observed};
+use crate::observer::{Eyes, Standing};
 use engine::ids::AccountTag;
 use engine::kill::{Kill, KillId};
 use engine::mode::{Mode, ModeCode, Scope};
@@ -134,7 +134,7 @@ impl Keeper {
             // The gate is shut and the latch is set; only the shown mode lags.
             tracing::error!(event = "kill_not_told", reason = kill.cause.as_str());
         }
-        self.eyes.see(Observed::Killed(kill));
+        self.eyes.see(Standing::Killed(kill));
     }
 
     fn record_safe_mode(&self) {

@@ -6,7 +6,7 @@ use crate::control::Control;
 use crate::control::desk::Desk;
 use crate::killer::{self, Killer, KillerThread};
 use crate::latch::keeper::{Keeper, KeeperThread, OnRecord};
-use crate::observer::{Asked, Observed};
+use crate::observer::{Asked, Process};
 use crate::operator::Operator;
 use crate::reload::{By, InForce, Reloader};
 use crate::secrets::SecretsPort;
@@ -60,7 +60,7 @@ impl Parts {
         } else {
             "not recorded"
         };
-        self.eyes.see(Observed::Asked(Asked {
+        self.eyes.see(Process::Asked(Asked {
             what: "safe-mode on".to_owned(),
             by: format!("signal {}", Signal::Usr1.as_str()),
             reason: String::new(),

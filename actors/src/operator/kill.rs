@@ -8,7 +8,7 @@ use crate::gate::{Flag, Serial};
 use crate::journal::AppendError;
 use crate::latch::LiftError;
 use crate::link::Sent;
-use crate::observer::Observed;
+use crate::observer::Standing;
 use engine::kill::{Kill, KillId, RESETS_FREE, Resets};
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::RiskIn;
@@ -79,7 +79,7 @@ impl Operator {
             by
         );
         self.tell_risk(RiskIn::Raise(kill.cause, Scope::Global, Mode::KillSwitch));
-        self.eyes.see(Observed::Killed(kill.clone()));
+        self.eyes.see(Standing::Killed(kill.clone()));
         (kill, recorded)
     }
 
@@ -210,7 +210,7 @@ impl Operator {
             Scope::Global,
             Mode::ObserveOnly,
         ));
-        self.eyes.see(Observed::KillReset(decided.id));
+        self.eyes.see(Standing::KillReset(decided.id));
         tracing::warn!(
             event = "kill_reset",
             kill_id = decided.id.0,

@@ -3,7 +3,7 @@
 //! Built from what the Metrics actor is told anyway. The one idea: ids come from the start and the client id by a hash,
 //! so that the trace of an order is found from its id, and nothing draws random numbers for a spectator.
 
-use crate::observer::Observed;
+use crate::observer::{Call, Decision, Observed};
 use crate::status::Status;
 use engine::book::BookView;
 use engine::ids::{ClientId, Symbol};
@@ -59,39 +59,29 @@ impl Traces {
     /// Takes a report; returns the spans of an order that has its answer, and how many spans were given up.
     pub(super) fn take(&mut self, observed: &Observed, status: &Status) -> (Vec<Span>, u64) {
         match observed {
-            Observed::Intent(intent) => self.intent(intent, status),
-            Observed::Reserved(order, at) => return (Vec::new(), self.begin(order, *at)),
+            Observed::Decision(Decision::Intent(intent)) => self.intent(intent, status),
+            Observed::Decision(Decision::Reserved(order, at)) => {
+                return (Vec::new(), self.begin(order, *at));
+            }
             Observed::Order(view) => return self.order(view, status),
-            Observed::SubmitAnswered(id, took_ms, _) => {
+            Observed::Call(Call::SubmitAnswered(id, took_ms, _)) => {
                 if let Some(draft) = self.drafts.get_mut(id) {
                     draft.answered_at = draft.sending_at.map(|at| at.plus_ms(*took_ms));
                 }
             }
-            Observed::Feed(_)
-            | Observed::Frames(_)
-            | Observed::Book(_)
-            | Observed::IntentOut(_)
-            | Observed::SubmitSent(_)
-            | Observed::Silent(..)
-            | Observed::Denied(_)
+            Observed::Market(_)
+            | Observed::Decision(
+                Decision::IntentOut(_) | Decision::Silent(..) | Decision::Denied(_),
+            )
             | Observed::Fill(_)
-            | Observed::Router(_)
-            | Observed::SubmitTook(..)
-            | Observed::CancelSent(_)
-            | Observed::CancelAnswered(..)
-            | Observed::Mode(_)
-            | Observed::Killed(_)
-            | Observed::KillReset(_)
-            | Observed::Money(_)
-            | Observed::Gate(_)
-            | Observed::Pass(_)
-            | Observed::Offset(_)
-            | Observed::Ladder(_)
-            | Observed::Restarted(_)
-            | Observed::Committed
-            | Observed::Limits(_)
-            | Observed::Asked(_)
-            | Observed::LinkTrouble(..) => {}
+            | Observed::Call(
+                Call::SubmitSent(_)
+                | Call::SubmitTook(..)
+                | Call::CancelSent(_)
+                | Call::CancelAnswered(..),
+            )
+            | Observed::Standing(_)
+            | Observed::Process(_) => {}
         }
         (Vec::new(), 0)
     }
@@ -227,11 +217,11 @@ mod tests {
             if !matches!(state, OrderState::Reserved | OrderState::Sending)
                 && let Some(ms) = answered_ms
             {
-                let report = Observed::SubmitAnswered(view.client_id(), ms, Some(200));
+                let report = Observed::Call(Call::SubmitAnswered(view.client_id(), ms, Some(200)));
                 let _ = traces.take(&report, &status);
             }
             let report = if *state == OrderState::Reserved {
-                Observed::Reserved(view.order, view.since)
+                Observed::Decision(Decision::Reserved(view.order, view.since))
             } else {
                 Observed::Order(view)
             };
@@ -309,7 +299,10 @@ mod tests {
                 let seq = u64::try_from(n).expect("small");
                 view.order.client_id = crate::observer::tests::client_id(seq);
                 traces
-                    .take(&Observed::Reserved(view.order, START), &status)
+                    .take(
+                        &Observed::Decision(Decision::Reserved(view.order, START)),
+                        &status,
+                    )
                     .1
             })
             .sum();

@@ -5,7 +5,7 @@
 
 use super::Shared;
 use crate::metrics::Severity;
-use crate::observer::Observed;
+use crate::observer::{Observed, Standing};
 use crate::status::Status;
 use engine::mode::Mode;
 use engine::msg::ModeReport;
@@ -74,42 +74,23 @@ impl Reporter {
                     "reason": refusal,
                 }),
             ),
-            Observed::Mode(report) => self.mode(report),
-            Observed::Killed(kill) => self.shared.tell(
+            Observed::Standing(Standing::Mode(report)) => self.mode(report),
+            Observed::Standing(Standing::Killed(kill)) => self.shared.tell(
                 "kill",
                 Severity::Critical,
                 json!({"latch": kill.id.to_string(), "cause": kill.cause.as_str(), "by": kill.by}),
             ),
-            Observed::KillReset(id) => self.shared.tell(
+            Observed::Standing(Standing::KillReset(id)) => self.shared.tell(
                 "kill_reset",
                 Severity::Critical,
                 json!({"latch": id.to_string()}),
             ),
-            Observed::Money(_) => self.day(status),
-            Observed::Feed(_)
-            | Observed::Frames(_)
-            | Observed::Book(_)
-            | Observed::Intent(_)
-            | Observed::IntentOut(_)
-            | Observed::SubmitSent(_)
-            | Observed::Reserved(..)
-            | Observed::Silent(..)
-            | Observed::Denied(_)
+            Observed::Standing(Standing::Money(_)) => self.day(status),
+            Observed::Market(_)
+            | Observed::Decision(_)
             | Observed::Order(_)
-            | Observed::Router(_)
-            | Observed::SubmitAnswered(..)
-            | Observed::SubmitTook(..)
-            | Observed::CancelSent(_)
-            | Observed::CancelAnswered(..)
-            | Observed::Gate(_)
-            | Observed::Pass(_)
-            | Observed::Offset(_)
-            | Observed::Ladder(_)
-            | Observed::Committed
-            | Observed::Limits(_)
-            | Observed::Asked(_)
-            | Observed::Restarted(_)
-            | Observed::LinkTrouble(..) => {}
+            | Observed::Call(_)
+            | Observed::Process(_) => {}
         }
     }
 
@@ -172,6 +153,7 @@ mod tests {
     use crate::cli::version::BUILD;
     use crate::clock::Clock;
     use crate::metrics::Metrics;
+    use crate::observer::Process;
     use crate::observer::tests::{money, order};
     use engine::answer::Refusal;
     use engine::hold::Holds;
@@ -207,11 +189,11 @@ mod tests {
     }
 
     fn mode(mode: Mode) -> Observed {
-        Observed::Mode(ModeReport {
+        Observed::Standing(Standing::Mode(ModeReport {
             mode,
             voices: Vec::new(),
             holds: Holds::default(),
-        })
+        }))
     }
 
     #[test]
@@ -219,15 +201,18 @@ mod tests {
         let kill = Kill::new(None, ModeCode::OperatorKill, ("a drill", "uid 0"), START);
         let rejected = order(OrderState::Rejected(Refusal::PriceBand), START, START);
         for (observed, expected) in [
-            (Observed::Killed(kill), Some(("kill", "critical"))),
             (
-                Observed::KillReset(KillId(7)),
+                Observed::Standing(Standing::Killed(kill)),
+                Some(("kill", "critical")),
+            ),
+            (
+                Observed::Standing(Standing::KillReset(KillId(7))),
                 Some(("kill_reset", "critical")),
             ),
             (Observed::Order(rejected), Some(("order_rejected", "info"))),
             (mode(Mode::Normal), Some(("mode", "info"))),
             (Observed::Order(order(OrderState::Open, START, START)), None),
-            (Observed::Committed, None),
+            (Observed::Process(Process::Committed), None),
         ] {
             let (reporter, _) = reporter();
             reporter.take(&observed, &Status::default());
@@ -265,7 +250,10 @@ mod tests {
         };
         for fills in [1, 2, 3, 4] {
             status.counts.fills = fills;
-            reporter.take(&Observed::Money(report.clone()), &status);
+            reporter.take(
+                &Observed::Standing(Standing::Money(report.clone())),
+                &status,
+            );
             clock.advance_ms(25_000);
         }
         let told = told(&reporter);

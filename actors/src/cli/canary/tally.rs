@@ -1,6 +1,6 @@
 //! What became of the canary's orders, counted from what the actors report. It decides only whether the flight passed.
 
-use crate::observer::Observed;
+use crate::observer::{Call, Observed};
 use engine::answer::OwnTrade;
 use engine::ids::{Asset, ClientId};
 use engine::intent::StrategyKind;
@@ -46,34 +46,16 @@ impl Tally {
                     }
                 }
             }
-            Observed::SubmitTook(_, took_ms) => self.submit_ms.push(*took_ms),
-            Observed::CancelAnswered(_, _, took_ms) => self.cancel_ms.push(*took_ms),
+            Observed::Call(Call::SubmitTook(_, took_ms)) => self.submit_ms.push(*took_ms),
+            Observed::Call(Call::CancelAnswered(_, _, took_ms)) => self.cancel_ms.push(*took_ms),
             Observed::Fill(trade) => self.pay(trade),
-            Observed::Feed(_)
-            | Observed::Frames(_)
-            | Observed::Book(_)
-            | Observed::Intent(_)
-            | Observed::IntentOut(_)
-            | Observed::SubmitSent(_)
-            | Observed::Reserved(..)
-            | Observed::Silent(..)
-            | Observed::Denied(_)
-            | Observed::Router(_)
-            | Observed::SubmitAnswered(..)
-            | Observed::CancelSent(_)
-            | Observed::Mode(_)
-            | Observed::Killed(_)
-            | Observed::KillReset(_)
-            | Observed::Money(_)
-            | Observed::Gate(_)
-            | Observed::Pass(_)
-            | Observed::Offset(_)
-            | Observed::Ladder(_)
-            | Observed::Restarted(_)
-            | Observed::Committed
-            | Observed::Limits(_)
-            | Observed::Asked(_)
-            | Observed::LinkTrouble(..) => {}
+            Observed::Market(_)
+            | Observed::Decision(_)
+            | Observed::Call(
+                Call::SubmitSent(_) | Call::SubmitAnswered(..) | Call::CancelSent(_),
+            )
+            | Observed::Standing(_)
+            | Observed::Process(_) => {}
         }
     }
 

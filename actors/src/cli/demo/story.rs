@@ -2,10 +2,11 @@
 
 use super::unknowns::{Turn, Unknowns};
 use crate::clock::Clock;
-use crate::observer::{Observed, Watcher};
+use crate::observer::{Market, Observed, Standing, Watcher};
 use crate::out::{ReaderGone, Voice};
 use crate::status::Status;
 use engine::money::Amount;
+use engine::msg::FeedNote;
 use engine::order::OrderView;
 use engine::time::Timestamp;
 use std::sync::{Arc, Mutex};
@@ -90,7 +91,7 @@ impl Story {
                     trade.qty, trade.base, trade.price, trade.quote
                 ));
             }
-            Observed::Mode(report) => {
+            Observed::Standing(Standing::Mode(report)) => {
                 let codes: Vec<&str> = report
                     .voices
                     .iter()
@@ -102,7 +103,7 @@ impl Story {
                     codes.join(", ")
                 ));
             }
-            Observed::Money(report) => {
+            Observed::Standing(Standing::Money(report)) => {
                 let mut marks = self.marks.lock().expect("nobody panics with the marks");
                 if marks.equity_start.is_none() {
                     // The first report may already hold a fill: what the day began with does not.
@@ -121,35 +122,15 @@ impl Story {
                     intent.reason.as_str()
                 ));
             }
-            Observed::Feed(engine::msg::FeedNote::Up(session)) => {
+            Observed::Market(Market::Feed(FeedNote::Up(session))) => {
                 self.say(&format!("stream session {session} is up"))
             }
-            Observed::Feed(_)
-            | Observed::Frames(_)
-            | Observed::Book(_)
-            | Observed::Intent(_)
-            | Observed::IntentOut(_)
-            | Observed::SubmitSent(_)
-            | Observed::Reserved(..)
-            | Observed::Silent(..)
-            | Observed::Denied(_)
+            Observed::Market(Market::Feed(_) | Market::Frames(_) | Market::Book(_))
+            | Observed::Decision(_)
             | Observed::Order(_)
-            | Observed::Gate(_)
-            | Observed::Killed(_)
-            | Observed::KillReset(_)
-            | Observed::Router(_)
-            | Observed::SubmitAnswered(..)
-            | Observed::SubmitTook(..)
-            | Observed::CancelSent(_)
-            | Observed::CancelAnswered(..)
-            | Observed::Pass(_)
-            | Observed::Offset(_)
-            | Observed::Restarted(_)
-            | Observed::Ladder(_)
-            | Observed::Committed
-            | Observed::Limits(_)
-            | Observed::Asked(_)
-            | Observed::LinkTrouble(..) => {}
+            | Observed::Call(_)
+            | Observed::Standing(Standing::Killed(_) | Standing::KillReset(_))
+            | Observed::Process(_) => {}
         }
     }
 }
