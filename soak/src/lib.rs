@@ -10,12 +10,11 @@
     clippy::match_wildcard_for_single_variants
 )]
 
-mod bot;
 mod chart;
 pub mod fit;
 mod html;
 pub mod judge;
-mod place;
+mod picture;
 pub mod plan;
 pub mod report;
 pub mod run;

@@ -1,14 +1,16 @@
 //! A run from start to verdict: set up, load with faults, a quiet end in which everything must come right, TERM.
 
-use crate::bot::{Bot, Picture};
 use crate::fit::{Slope, fit};
 use crate::judge::{Facts, Level, judge};
-use crate::place::Place;
+use crate::picture::Picture;
 use crate::plan::{Plan, calm};
 use crate::report::{Latency, Report, latencies};
 use crate::sample::{Count, Sample, compare, take};
 use crate::scrape::Scrape;
 use crate::venue::Exchange;
+use installation::bot::Bot;
+use installation::pace::Pace;
+use installation::place::Place;
 use simulator::clock::Clock;
 use std::path::PathBuf;
 use std::thread;
@@ -27,12 +29,26 @@ const STOP_MS_MAX: i64 = 100_000;
 const WARM_UP_S_MAX: u64 = 420;
 /// Frames per second in the quiet end: enough to keep books from growing old.
 const QUIET_RATE: u64 = 30;
+/// Time between two looks at a start.
+const READY_LOOK: Duration = Duration::from_millis(20);
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 /// Samples per hour: one a second.
 const SECONDS_PER_H: f64 = 3_600.0;
 /// KiB of a MiB.
 const KIB_PER_MIB: f64 = 1_024.0;
+/// The requests stay inside the exchange's quotas.
+const PACE: Pace = Pace {
+    decision_min_interval_ms: 250,
+    cycle_interval_ms: 1_000,
+    sample_period_ms: 250,
+    ttl_seconds: 30,
+    requote_bps: 4,
+    min_quote_life_ms: 1_000,
+    reconcile_interval_seconds: 5,
+    max_orders_per_minute: 120,
+    max_daily_loss_try: 100_000,
+};
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -88,9 +104,9 @@ pub fn run(asked: &Asked) -> Result<Report, String> {
     let clock = Clock::start();
     let exchange = Exchange::start(asked.seed)?;
     let dir = std::env::temp_dir().join(format!("btcbot-soak-{}", std::process::id()));
-    let place = Place::make(dir.clone(), binary, &exchange.access(), clock.now())?;
-    let mut bot = Bot::start(&place, clock)?;
-    let ready_ms = bot.wait_ready(READY_MS_MAX)?;
+    let place = Place::make(dir, binary, exchange.access(), PACE, clock.now())?;
+    let mut bot = Bot::start(&place, clock, "run")?;
+    let ready_ms = ready(&mut bot)?;
     let mut run = Run {
         asked,
         plan: Plan::draw(asked.seed, asked.load_s()),
@@ -104,16 +120,30 @@ pub fn run(asked: &Asked) -> Result<Report, String> {
     };
     run.load()?;
     let settled = run.settle()?;
-    let last = run.bot.scrape();
+    let last = Scrape::of(&run.bot);
     let mut report = run.end(&settled, last.as_ref());
     report.ready_ms = ready_ms;
     if report.is_ok() {
-        // What stays behind is a temporary directory of no consequence.
-        let _removed = std::fs::remove_dir_all(&dir);
+        place.remove();
     } else {
-        report.kept = Some(dir);
+        report.kept = Some(place.dir().to_owned());
     }
     Ok(report)
+}
+
+/// Waits until it is ready; returns how long that took, milliseconds.
+fn ready(bot: &mut Bot) -> Result<i64, String> {
+    loop {
+        bot.look()?;
+        if let Some(ready_ms) = bot.ready_ms {
+            return Ok(ready_ms);
+        }
+        let age_ms = bot.age_ms();
+        if age_ms > READY_MS_MAX {
+            return Err(format!("not ready after {age_ms} ms; {}", bot.tail()));
+        }
+        thread::sleep(READY_LOOK);
+    }
 }
 
 impl Run<'_> {
@@ -123,7 +153,7 @@ impl Run<'_> {
         let mut pumping_since = start;
         self.exchange.pump(self.asked.rate);
         for second in 0..self.asked.load_s() {
-            self.bot.alive()?;
+            self.bot.look()?;
             if self.plan.pauses.contains(&second) {
                 self.exchange.pump(0);
                 self.pumped_ms += self.clock.now().ms_since(pumping_since);
@@ -158,8 +188,8 @@ impl Run<'_> {
         };
         while self.clock.now().ms_since(start) < SETTLE_MS_MAX {
             thread::sleep(LOOK);
-            self.bot.alive()?;
-            let Some(picture) = self.bot.picture() else {
+            self.bot.look()?;
+            let Some(picture) = Picture::of(&self.bot) else {
                 continue;
             };
             settled.is_ledger_equal = picture.balances == self.exchange.balances();

@@ -1,7 +1,8 @@
 //! What is written down once a second, and how frames sent and read are compared.
 
-use crate::bot::Bot;
+use crate::scrape::{Kernel, Scrape};
 use crate::venue::Exchange;
+use installation::bot::Bot;
 use serde::Serialize;
 use std::thread;
 use std::time::Duration;
@@ -46,7 +47,7 @@ pub struct Sample {
 
 /// Takes a sample; `None` if the process did not answer in time.
 pub fn take(bot: &Bot, at_s: f64) -> Option<Sample> {
-    let (kernel, scrape) = (bot.kernel()?, bot.scrape()?);
+    let (kernel, scrape) = (Kernel::read(bot.id())?, Scrape::of(bot)?);
     Some(Sample {
         at_s,
         rss_kib: kernel.rss_kib,
@@ -86,7 +87,7 @@ pub fn compare(exchange: &Exchange, bot: &Bot, at_s: u64) -> Option<Count> {
     let mut best: Option<Count> = None;
     for _ in 0..LOOKS {
         thread::sleep(LOOK);
-        let Some(scrape) = bot.scrape() else {
+        let Some(scrape) = Scrape::of(bot) else {
             continue;
         };
         // Read after the scrape: what was read by then had been sent by then.

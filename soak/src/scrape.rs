@@ -2,14 +2,10 @@
 //!
 //! Reads only what is needed of the text format: series with their labels as text, and histograms by their buckets.
 
+use installation::bot::Bot;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
-/// Longest wait for one answer.
-const ANSWER: Duration = Duration::from_secs(2);
 /// Clock ticks per second in `/proc`; the same on every Linux.
 const TICKS_PER_S: f64 = 100.0;
 
@@ -18,6 +14,11 @@ const TICKS_PER_S: f64 = 100.0;
 pub struct Scrape(BTreeMap<String, f64>);
 
 impl Scrape {
+    /// Asks a process for its metrics; `None` if it did not answer.
+    pub fn of(bot: &Bot) -> Option<Self> {
+        bot.get("/metrics").map(|text| Self::parse(&text))
+    }
+
     /// Reads an exposition text; lines that are no series are skipped.
     pub fn parse(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -101,24 +102,6 @@ impl Kernel {
             cpu_s: (ticks(11)? + ticks(12)?) / TICKS_PER_S,
         })
     }
-}
-
-/// One request, one connection, the whole answer: status code and body.
-///
-/// # Errors
-/// No connection, no whole answer in time, or no HTTP.
-pub fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
-    let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
-    stream.set_read_timeout(Some(ANSWER))?;
-    stream.set_write_timeout(Some(ANSWER))?;
-    let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let broken = || io::Error::other("not an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(broken)?;
-    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    Ok((code.ok_or_else(broken)?, body.to_owned()))
 }
 
 #[cfg(test)]

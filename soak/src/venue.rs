@@ -1,11 +1,11 @@
 //! The simulated exchange on a thread of its own, with a pump of book frames: sockets for the process, and the truth
 //! for the judge.
 
-use crate::bot::Sums;
-use crate::place::Access;
 use crate::plan::calm;
 use engine::ids::Asset;
 use engine::money::Amount;
+use installation::bot::Sums;
+use installation::place::Access;
 use simulator::exchange::AccountSpec;
 use simulator::ledger::AccountIndex;
 use simulator::market::pair::PairIndex;
@@ -58,11 +58,10 @@ impl Exchange {
     }
 
     /// Returns how to reach it.
-    pub fn access(&self) -> Access {
+    pub fn access(&self) -> Access<'_> {
         Access {
-            rest_url: self.hosted.server().rest_url(),
-            ws_url: self.hosted.server().ws_url(),
-            key: self.key.clone(),
+            addr: self.hosted.server().local_addr(),
+            key: &self.key,
             secret: EXAMPLE_SECRET,
         }
     }

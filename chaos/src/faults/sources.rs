@@ -8,7 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders with sources of ours.
-const FOLDERS: [&str; 6] = ["engine", "exchange", "config", "actors", "chaos", "soak"];
+const FOLDERS: [&str; 7] = [
+    "engine",
+    "exchange",
+    "config",
+    "actors",
+    "installation",
+    "chaos",
+    "soak",
+];
 
 /// Returns the names of all tests below `root`.
 ///

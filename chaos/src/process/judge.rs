@@ -2,8 +2,9 @@
 //!
 //! It opens no file and no socket: whoever collects the facts may be wrong about the timing, never about the verdict.
 
-use engine::ids::{Asset, OrderId};
-use engine::money::{Amount, Qty};
+use engine::ids::OrderId;
+use engine::money::Qty;
+use installation::bot::{Ended, Sums};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +42,12 @@ impl Finding {
     pub fn new(rule: Rule, seen: impl Into<String>) -> Self {
         let seen = seen.into();
         Self { rule, seen }
+    }
+}
+
+impl From<Ended> for Finding {
+    fn from(ended: Ended) -> Self {
+        Self::new(Rule::Ended, ended.seen)
     }
 }
 
@@ -108,9 +115,6 @@ pub fn at_end(ending: &Ending) -> Vec<Finding> {
     findings
 }
 
-/// Amounts by asset.
-pub type Sums = BTreeMap<Asset, Amount>;
-
 /// Returns whether two sets of amounts are the same; an asset that is missing counts as zero.
 pub fn is_equal(ours: &Sums, theirs: &Sums) -> bool {
     let of = |sums: &Sums, asset| sums.get(asset).copied().unwrap_or_default();
@@ -122,6 +126,8 @@ pub fn is_equal(ours: &Sums, theirs: &Sums) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use engine::ids::Asset;
+    use engine::money::Amount;
 
     fn ids(list: &[&str]) -> Vec<String> {
         list.iter().map(|id| (*id).to_owned()).collect()

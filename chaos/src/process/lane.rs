@@ -3,17 +3,19 @@
 //! What a life left behind is judged at once, from a copy of its journal and the exchange's own log; the next life
 //! must open the file as the kill left it. A lane stops at its first finding and keeps everything.
 
-use super::bot::{Bot, POLL};
 use super::judge::{Ending, Facts, Finding, Rule, after_kill, at_end, is_equal};
 use super::link::Link;
 use super::moment::{Moment, Phase};
-use super::past;
-use super::place::{Access, Place};
+use super::past::{self, Past};
+use super::picture::Picture;
 use super::report::{Figures, Found};
 use super::venue::Exchange;
 use super::weather::Weather;
-use actors::clock::Clock;
 use engine::dice::Dice;
+use installation::bot::Bot;
+use installation::pace::Pace;
+use installation::place::{Access, Place};
+use simulator::clock::Clock;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::thread;
@@ -32,8 +34,24 @@ const STOP_MS_MAX: i64 = 100_000;
 /// Age of an open order from which the status page must show it, milliseconds: the page is a picture, taken once a
 /// second, of what lists showed 200 ms late.
 const RESTING_MS: i64 = 2_000;
+/// Time between two looks at a start.
+const POLL: Duration = Duration::from_millis(5);
 /// Time between two looks at the status page.
 pub(super) const PAGE: Duration = Duration::from_millis(50);
+/// Directory for logs and copies, below the lane's own.
+const SCRATCH: &str = "scratch";
+/// Short lives: an order every few hundred milliseconds.
+const PACE: Pace = Pace {
+    decision_min_interval_ms: 100,
+    cycle_interval_ms: 500,
+    sample_period_ms: 100,
+    ttl_seconds: 20,
+    requote_bps: 3,
+    min_quote_life_ms: 300,
+    reconcile_interval_seconds: 2,
+    max_orders_per_minute: 300,
+    max_daily_loss_try: 20_000,
+};
 
 /// What a lane does.
 pub struct Plan {
@@ -98,19 +116,22 @@ fn broken(error: String) -> Vec<Finding> {
 impl Lane {
     /// Starts the exchange and makes an installation that reaches it, by a link if the plan has one.
     pub(super) fn set_up(plan: Plan) -> Result<Self, String> {
-        std::fs::create_dir_all(&plan.dir).map_err(|error| error.to_string())?;
+        std::fs::create_dir_all(plan.dir.join(SCRATCH)).map_err(|error| error.to_string())?;
         let requests = plan.dir.join("requests");
         let exchange = Exchange::start(plan.seed, key(plan.lane), &requests)?;
         let link = match plan.is_linked {
-            true => Some(Link::start(exchange.addr(), plan.seed)?),
+            true => Some(Link::start(exchange.access().addr, plan.seed)?),
             false => None,
         };
-        let addr = link.as_ref().map_or(exchange.addr(), Link::addr);
-        let (key, secret) = exchange.key_pair();
-        let access = Access { addr, key, secret };
-        let place = Place::make(plan.dir.clone(), plan.binary.clone(), &access)?;
+        let direct = exchange.access();
+        let access = Access {
+            addr: link.as_ref().map_or(direct.addr, Link::addr),
+            ..direct
+        };
+        let (dir, binary, clock) = (plan.dir.clone(), plan.binary.clone(), Clock::start());
+        let place = Place::make(dir, binary, access, PACE, clock.now())?;
         Ok(Self {
-            clock: Clock::start(),
+            clock,
             dice: Dice::new(plan.seed),
             exchange,
             link,
@@ -182,14 +203,26 @@ impl Lane {
         *self.figures.by_phase.entry(phase).or_insert(0) += 1;
         *self.figures.by_weather.entry(weather).or_insert(0) += 1;
         if self.plan.wipe_after == Some(self.life) {
-            self.place.wipe().map_err(broken)?;
+            self.wipe().map_err(broken)?;
         }
         Ok(())
     }
 
     pub(super) fn start(&mut self) -> Result<Bot, Vec<Finding>> {
         self.life += 1;
-        Bot::start(&self.place, &self.clock, self.life).map_err(broken)
+        let log = format!("{SCRATCH}/life-{}", self.life);
+        Bot::start(&self.place, self.clock, &log).map_err(broken)
+    }
+
+    /// Loses the journal and makes an empty one in its place, as a broken backup would.
+    fn wipe(&self) -> Result<(), String> {
+        std::fs::remove_dir_all(self.place.journal()).map_err(|error| error.to_string())?;
+        self.place.init()
+    }
+
+    /// What the journal holds.
+    fn past(&self) -> Result<Past, Vec<Finding>> {
+        past::read(&self.place.journal(), &self.place.dir().join(SCRATCH)).map_err(broken)
     }
 
     fn note_times(&mut self, bot: &Bot, weather: Weather) {
@@ -248,7 +281,7 @@ impl Lane {
         let mut rule = Rule::Ledger;
         while bot.age_ms() - ready_ms < EQUAL_MS_MAX {
             bot.look()?;
-            if let Some(picture) = bot.picture() {
+            if let Some(picture) = Picture::of(bot) {
                 let is_equal = self.exchange.was(|sums| is_equal(&picture.balances, sums));
                 rule = if is_equal {
                     Rule::LostOrder
@@ -274,19 +307,19 @@ impl Lane {
         let healed_ms = bot.age_ms();
         while bot.age_ms() - healed_ms < KNOWN_MS_MAX {
             bot.look()?;
-            if bot.picture().is_some_and(|picture| picture.unknown == 0) {
+            if Picture::of(bot).is_some_and(|picture| picture.unknown == 0) {
                 return Ok(());
             }
             thread::sleep(PAGE);
         }
-        let left = bot.picture().map_or(0, |picture| picture.unknown);
+        let left = Picture::of(bot).map_or(0, |picture| picture.unknown);
         self.figures.unknown_forever += left;
         Err(Finding::new(Rule::UnknownForever, page(bot)))
     }
 
     /// Judges what the kill left; returns whether an order was in flight.
     fn judge(&mut self) -> Result<bool, Vec<Finding>> {
-        let past = past::read(&self.place.journal(), &self.place.scratch()).map_err(broken)?;
+        let past = self.past()?;
         let facts = Facts {
             posted: self.exchange.posted().to_vec(),
             accepted: self.exchange.accepted(),
@@ -325,13 +358,13 @@ impl Lane {
         let one = |finding| vec![finding];
         self.recover(&mut bot).map_err(one)?;
         self.resolve(&mut bot).map_err(one)?;
-        if let Some(mode) = bot.picture().and_then(|picture| picture.mode()) {
+        if let Some(mode) = Picture::of(&bot).and_then(|picture| picture.mode()) {
             *self.figures.ended_in.entry(mode).or_insert(0) += 1;
         }
         self.note_times(&bot, Weather::Calm);
         let exit = bot.stop(STOP_MS_MAX);
         self.judge()?;
-        let past = past::read(&self.place.journal(), &self.place.scratch()).map_err(broken)?;
+        let past = self.past()?;
         self.figures.records = past.records;
         Ok(Ending {
             exit,
@@ -353,7 +386,7 @@ pub(super) fn wait(bot: &mut Bot, age_ms: i64) -> Result<(), Finding> {
 
 /// What the process itself says, for a finding.
 fn page(bot: &Bot) -> String {
-    bot.picture().map_or_else(
+    Picture::of(bot).map_or_else(
         || "no status page".to_owned(),
         |picture| picture.page.to_string(),
     )

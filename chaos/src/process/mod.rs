@@ -4,13 +4,12 @@
 //! Real sockets, real files and real time: a seed gives the same deaths and the same weather, not the same schedule.
 //! What is to be shown is what the seeds of the pure system show, for the process that an operator runs.
 
-mod bot;
 mod judge;
 mod lane;
 mod link;
 mod moment;
 mod past;
-mod place;
+mod picture;
 mod report;
 mod venue;
 mod weather;
@@ -18,12 +17,12 @@ pub mod wire;
 
 pub use report::Found;
 
-use actors::clock::Clock;
 use judge::Rule;
 use lane::Plan;
 use moment::Phase;
 use report::{Figures, Times};
 use serde::Serialize;
+use simulator::clock::Clock;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;

@@ -1,9 +1,10 @@
 //! The simulated exchange of a lane, on a thread of its own: sockets for the process, and the truth for the judge.
 
-use super::judge::Sums;
 use super::weather::Weather;
 use engine::ids::{Asset, OrderId};
 use engine::money::{Amount, Qty};
+use installation::bot::Sums;
+use installation::place::Access;
 use serde::Deserialize;
 use simulator::exchange::AccountSpec;
 use simulator::ledger::{AccountIndex, Balance};
@@ -12,7 +13,6 @@ use simulator::venue::{EXAMPLE_SECRET, Member, VenueOptions};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// Opening cash of the account, in TRY.
@@ -81,14 +81,13 @@ impl Exchange {
         })
     }
 
-    /// Returns where it listens.
-    pub fn addr(&self) -> SocketAddr {
-        self.hosted.server().local_addr()
-    }
-
-    /// Returns key and secret.
-    pub fn key_pair(&self) -> (&str, &'static str) {
-        (&self.key, EXAMPLE_SECRET)
+    /// Returns how to reach it directly.
+    pub fn access(&self) -> Access<'_> {
+        Access {
+            addr: self.hosted.server().local_addr(),
+            key: &self.key,
+            secret: EXAMPLE_SECRET,
+        }
     }
 
     /// Changes the weather at once.

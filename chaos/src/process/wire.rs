@@ -4,15 +4,16 @@
 //! again, a stop, and the judgement of the tier of kills. Real sockets and real time: a seed gives the same troubles,
 //! not the same schedule, so it says nothing about determinism.
 
-use super::bot::Bot;
 use super::judge::{Finding, Rule, at_end};
 use super::lane::{Lane, Outcome, PAGE, Plan, wait};
 use super::link::{Link, Trouble};
+use super::picture::Picture;
 use super::report::{Figures, Found};
-use actors::clock::Clock;
 use engine::dice::Dice;
 use engine::mode::Mode;
+use installation::bot::Bot;
 use serde::Serialize;
+use simulator::clock::Clock;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -215,8 +216,7 @@ fn come_back(bot: &mut Bot) -> Result<(), Finding> {
     let (healed_ms, mut seen) = (bot.age_ms(), String::new());
     while bot.age_ms() - healed_ms < COME_BACK_MS_MAX {
         bot.look()?;
-        seen = bot
-            .picture()
+        seen = Picture::of(bot)
             .and_then(|picture| picture.mode())
             .unwrap_or(seen);
         if seen == Mode::Normal.as_str() {
