@@ -12,7 +12,7 @@ const CRATES: [&str; 8] = [
     "exchange/simulator",
     "config",
     "actors",
-    "installation",
+    "soak/installation",
     "chaos",
     "soak",
 ];
@@ -108,7 +108,7 @@ fn dependencies_point_one_way() {
         ("exchange/simulator", &["engine", "btcturk"]),
         ("config", &["engine"]),
         ("actors", &["engine", "btcturk", "simulator", "config"]),
-        ("installation", &["engine", "simulator"]),
+        ("soak/installation", &["engine", "simulator"]),
         ("chaos", &["engine", "simulator", "actors", "installation"]),
         ("soak", &["engine", "simulator", "installation"]),
     ];

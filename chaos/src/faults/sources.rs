@@ -8,15 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders with sources of ours.
-const FOLDERS: [&str; 7] = [
-    "engine",
-    "exchange",
-    "config",
-    "actors",
-    "installation",
-    "chaos",
-    "soak",
-];
+const FOLDERS: [&str; 6] = ["engine", "exchange", "config", "actors", "chaos", "soak"];
 
 /// Returns the names of all tests below `root`.
 ///
