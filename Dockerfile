@@ -29,6 +29,8 @@ COPY --from=binary --chown=10001:10001 /out/data /data
 COPY --from=binary /out/btcbot /usr/bin/btcbot
 # A folder below the volume: it must be private, and the mode of a volume is its driver's.
 ENV BTCBOT__STATE__DIR=/data/state
+# One arena for all threads: memory of ten stays taken in ten (docs/adr/0014-one-arena.md).
+ENV MALLOC_ARENA_MAX=1
 USER 10001:10001
 WORKDIR /data
 VOLUME ["/data"]

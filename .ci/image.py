@@ -65,6 +65,8 @@ def complaints(config):
         wrong.append(f"the health check is {health}")
     if "BTCBOT__STATE__DIR=/data/state" not in config.get("Env", []):
         wrong.append("the state is not in a folder of its own below /data")
+    if "MALLOC_ARENA_MAX=1" not in config.get("Env", []):
+        wrong.append("each thread has an arena of its own")
     if not any(label.startswith("org.opencontainers.image.licenses") for label in config.get("Labels") or {}):
         wrong.append("no label names the licence")
     return wrong

@@ -13,6 +13,8 @@ use std::process::{Command, Stdio};
 const CONFIG: &str = "bot.toml";
 /// Where the journal of the live venue is, below the directory.
 const JOURNAL: &str = "btcbot-data/live";
+/// What every deployment of ours asks of the C library's allocator: one arena for all threads.
+const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "1");
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
@@ -81,13 +83,14 @@ impl Place {
         self.command(&["run", "--config", CONFIG])
     }
 
-    /// The binary with arguments, in the directory, with an empty environment.
+    /// The binary with arguments, in the directory, with nothing in its environment but what each deployment sets.
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command
             .args(args)
             .current_dir(&self.dir)
             .env_clear()
+            .env(ARENAS.0, ARENAS.1)
             .stdin(Stdio::null());
         command
     }
