@@ -15,7 +15,6 @@ need() { command -v "$1" >/dev/null 2>&1 || { apt-get update -qq && apt-get inst
 
 need podman podman
 need runc runc
-need buildah buildah
 
 # Without systemd podman cannot plan health checks and says so at every start; they are asked for by hand here.
 podman() { command podman --runtime "$(command -v runc)" "$@" 2> >(grep -v 'systemd connection' >&2); }
