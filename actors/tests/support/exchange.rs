@@ -41,7 +41,7 @@ pub struct Simulator {
 
 enum Holder {
     Process { bot: Bot },
-    Thread { _hosted: Hosted },
+    Thread { hosted: Hosted },
 }
 
 /// One line of its log.
@@ -63,6 +63,14 @@ pub fn fresh_keys() -> (String, String) {
         random & 0xffff_ffff
     );
     (key.clone(), STANDARD.encode(Sha256::digest(key.as_bytes())))
+}
+
+fn profile(faults: &[&str]) -> Profile {
+    let mut profile = Profile::faithful();
+    for fault in faults {
+        profile.set(fault).expect("a switch of the simulator");
+    }
+    profile
 }
 
 fn member(user_id: i64, key: &str, secret: &str) -> Member {
@@ -149,13 +157,9 @@ impl Simulator {
         (key, secret): (String, String),
     ) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let mut profile = Profile::faithful();
-        for fault in faults {
-            profile.set(fault).expect("a switch of the simulator");
-        }
         let options = VenueOptions {
             seed,
-            profile,
+            profile: profile(faults),
             members,
         };
         let log = RequestLog::file(&dir.path().join("requests")).expect("a new file");
@@ -169,7 +173,7 @@ impl Simulator {
             key,
             secret,
             dir,
-            holder: Holder::Thread { _hosted: hosted },
+            holder: Holder::Thread { hosted },
         }
     }
 
@@ -181,6 +185,19 @@ impl Simulator {
         match &self.holder {
             Holder::Process { bot } => bot.signal(signal),
             Holder::Thread { .. } => panic!("only a process can be stopped"),
+        }
+    }
+
+    /// Makes these the faults from now on, in place of those before.
+    ///
+    /// # Panics
+    /// If the server is a process of its own.
+    pub fn set_faults(&self, faults: &[&str]) {
+        match &self.holder {
+            Holder::Process { .. } => panic!("only a thread's switches can be turned"),
+            Holder::Thread { hosted } => hosted
+                .server()
+                .inspect(|venue| *venue.exchange_mut().profile_mut() = profile(faults)),
         }
     }
 
