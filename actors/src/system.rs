@@ -101,12 +101,12 @@ impl Links {
 pub struct Rulebook(Arc<Mutex<BTreeMap<Symbol, Instrument>>>);
 
 impl Rulebook {
-    /// Stores the rules of a pair.
-    pub fn learn(&self, rules: Instrument) {
+    /// Stores the rules of a pair. Returns those that it had.
+    pub fn learn(&self, rules: Instrument) -> Option<Instrument> {
         self.0
             .lock()
             .expect("no holder of the rulebook can panic")
-            .insert(rules.symbol, rules);
+            .insert(rules.symbol, rules)
     }
 
     /// Returns whether exactly these rules are stored.

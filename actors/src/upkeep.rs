@@ -10,7 +10,7 @@ use crate::observer::{Eyes, Process};
 use crate::system::{Links, Rulebook};
 use crate::venue::VenueIn;
 use engine::ids::Symbol;
-use engine::instrument::RuleFacts;
+use engine::instrument::{Instrument, RuleFacts};
 use engine::mode::{Mode, ModeCode, Scope};
 use engine::msg::{RiskIn, RouterIn, StrategyIn};
 use engine::supervisor::SupervisorIn;
@@ -193,9 +193,11 @@ impl Upkeep {
         if !(venue && strategy && risk) {
             return false;
         }
-        self.rulebook.learn(rules);
-        tracing::info!(event = "rules_learnt", symbol = %rules.symbol, price_step = %rules.price_step, qty_step = %rules.qty_step,
-            value_min = %rules.value_min, is_trading = rules.is_trading);
+        let before = self.rulebook.learn(rules);
+        if before.is_none_or(|before| is_news(&before, &rules)) {
+            tracing::info!(event = "rules_learnt", symbol = %rules.symbol, price_step = %rules.price_step, qty_step = %rules.qty_step,
+                value_min = %rules.value_min, is_trading = rules.is_trading);
+        }
         true
     }
 
@@ -205,6 +207,18 @@ impl Upkeep {
                 .see(Process::LinkTrouble("upkeep_to_risk", "message dropped"));
         }
     }
+}
+
+/// Returns whether rules changed that stand still on a quiet day. The exchange's bounds of a price follow the market, every
+/// minute anew.
+fn is_news(before: &Instrument, after: &Instrument) -> bool {
+    let (price_min, price_max) = (after.price_min, after.price_max);
+    let followed = Instrument {
+        price_min,
+        price_max,
+        ..*before
+    };
+    followed != *after
 }
 
 #[cfg(test)]
@@ -264,5 +278,21 @@ mod tests {
         check(-2_999, raise(Mode::ObserveOnly), false).await;
         check(3_000, raise(Mode::KillSwitch), true).await;
         check(-3_600_000, raise(Mode::KillSwitch), true).await;
+    }
+
+    #[test]
+    fn bounds_that_follow_the_market_are_no_news() {
+        let before = crate::venue::tests::rules();
+        let moved = Instrument {
+            price_min: before.price_max,
+            price_max: before.price_min,
+            ..before
+        };
+        assert!(!is_news(&before, &moved));
+        let halted = Instrument {
+            is_trading: false,
+            ..moved
+        };
+        assert!(is_news(&before, &halted));
     }
 }

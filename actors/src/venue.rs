@@ -7,7 +7,7 @@ mod core;
 mod past;
 mod rules;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::core::{VenueCore, VenueEffect};
 pub use past::Past;

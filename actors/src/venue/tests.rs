@@ -50,7 +50,7 @@ fn qty(whole: i64) -> Qty {
     Qty::from_units(whole * UNITS_PER_ONE)
 }
 
-fn rules() -> Instrument {
+pub(crate) fn rules() -> Instrument {
     Instrument {
         symbol: symbol(),
         base: asset("BTC"),
