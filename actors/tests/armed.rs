@@ -203,7 +203,6 @@ fn release_binary_uses_every_actor() {
             text.lines().any(|found| found == line).then_some(())
         });
     }
-    let (_, text) = http::get(plane, "/metrics").expect("the plane answers");
     for name in [
         "btcbot_ws_frames_total{type=\"book\"}",
         "btcbot_decisions_total{stage=\"intended\"}",
@@ -215,10 +214,13 @@ fn release_binary_uses_every_actor() {
         "btcbot_feed_to_book_seconds_count",
         "btcbot_tick_to_order_seconds_count",
     ] {
-        let value = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
-        assert!(value.is_some_and(|value| value > 0), "{name} is {value:?}");
+        bot.wait(&format!("{name} above 0"), SOON, |_| {
+            let (_, text) = http::get(plane, "/metrics").ok()?;
+            let value = text
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+            (value? > 0).then_some(())
+        });
     }
     bot.signal(Signal::TERM);
     assert_eq!(bot.finish(STOP).code, Some(0));

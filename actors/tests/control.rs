@@ -91,10 +91,10 @@ fn safe_mode_is_switched_by_command_and_every_wish_is_written_down() {
     assert_eq!(data["verdict"], "done", "{data}");
     assert_eq!(data["mode"], "OBSERVE_ONLY", "{data}");
     assert!(data["gate"].to_string().contains("safe"), "{data}");
-    shows_who_asked_and_every_thread(&mut bot);
     let early = asked(&place, &["safe-mode", "off", "--reason", "too soon"]);
     assert_eq!(early.code, Some(6), "{early:?}");
     assert!(early.stderr.contains("just_switched_on"), "{early:?}");
+    shows_who_asked_and_every_thread(&mut bot);
     let unexplained = asked(&place, &["safe-mode", "off"]);
     assert_eq!(unexplained.code, Some(2), "{unexplained:?}");
     assert!(unexplained.stderr.contains("--reason"), "{unexplained:?}");

@@ -23,10 +23,14 @@ fn demo(place: &Installation, args: &[&str]) -> Command {
 #[test]
 fn a_short_demo_trades_and_leaves_nothing_behind() {
     let place = Installation::empty();
-    let ended = run(
-        demo(&place, &["--for", "8s", "--seed", "7", "--json"]),
-        START + STOP,
-    );
+    let mut command = demo(&place, &["--seed", "7", "--json"]);
+    command.env("LOG_LEVEL", "info");
+    let mut bot = Bot::start(command);
+    for event in ["fill", "cancel_sent"] {
+        bot.wait_for_text(&format!("\"event\":\"{event}\""), START + SOON);
+    }
+    bot.signal(Signal::TERM);
+    let ended = bot.finish(STOP);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(
         ended.stdout.lines().count(),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use support::exchange::Simulator;
 use support::installation::Installation;
-use support::{Bot, SOON, START, STOP, run};
+use support::{Bot, SOON, START, STOP};
 
 /// Samples of the account that must be equal before it counts as settled; one is taken a second.
 const EQUAL_SAMPLES: usize = 3;
@@ -26,7 +26,10 @@ fn starts(log: &str) -> BTreeSet<String> {
 fn it_fills_on_paper_and_sends_no_order() {
     let simulator = Simulator::process(7);
     let place = Installation::dry(&simulator);
-    let ended = run(place.run_command(&["--for", "6s", "--json"]), START + STOP);
+    let mut bot = Bot::start(place.run_command(&["--json"]));
+    bot.wait_for_text("\"event\":\"fill\"", START + SOON);
+    bot.signal(Signal::TERM);
+    let ended = bot.finish(STOP);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let data = ended.data();
     assert_eq!(data["venue"], Value::from("simulated"));

@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, Metric};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use rustix::process::Signal;
@@ -33,6 +34,18 @@ fn pushed_metrics(receiver: &Receiver) -> Option<ExportMetricsServiceRequest> {
     let last = of_path(receiver, "/v1/metrics").pop()?;
     assert_eq!(last.header("content-type"), Some("application/x-protobuf"));
     Some(ExportMetricsServiceRequest::decode(last.body.as_slice()).expect("OTLP"))
+}
+
+/// The histogram of submits, which has one series.
+fn submits(metrics: &[Metric]) -> HistogramDataPoint {
+    let submits = metrics
+        .iter()
+        .find(|metric| metric.name == "order_submit_latency_ms")
+        .and_then(|metric| metric.data.as_ref());
+    let Some(Data::Histogram(submits)) = submits else {
+        panic!("no histogram: {submits:?}");
+    };
+    submits.data_points[0].clone()
 }
 
 fn pushed_spans(receiver: &Receiver) -> Vec<Span> {
@@ -69,34 +82,25 @@ fn figures_have_the_names_of_the_scrape_and_an_order_has_its_steps() {
     let receiver = Receiver::start(Manner::Answers, &[]);
     let mut bot = start(&place, &receiver);
     let plane = bot.plane();
-    bot.wait("metrics and a trace", SOON * 2, |_| {
-        (!of_path(&receiver, "/v1/metrics").is_empty() && !pushed_spans(&receiver).is_empty())
-            .then_some(())
+    let (metrics, point) = bot.wait("a submit's latency", SOON * 2, |_| {
+        let mut request = pushed_metrics(&receiver)?;
+        let metrics = request.resource_metrics[0].scope_metrics.remove(0).metrics;
+        let point = submits(&metrics);
+        (point.count > 0).then_some((metrics, point))
     });
     let (_, text) = http::get(plane, "/metrics").expect("the plane answers as well");
-    let request = pushed_metrics(&receiver).expect("a push");
-    let resource = &request.resource_metrics[0];
-    let metrics = &resource.scope_metrics[0].metrics;
     let names: BTreeSet<String> = metrics.iter().map(|metric| metric.name.clone()).collect();
     assert_eq!(names, shown(&text));
-    let submits = metrics
-        .iter()
-        .find(|metric| metric.name == "order_submit_latency_ms")
-        .and_then(|metric| metric.data.as_ref());
-    let Some(Data::Histogram(submits)) = submits else {
-        panic!("no histogram: {submits:?}");
-    };
-    let point = &submits.data_points[0];
-    assert!(point.count > 0, "{point:?}");
     assert_eq!(point.bucket_counts.iter().sum::<u64>(), point.count);
     assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
 
-    let mut traces: BTreeMap<Vec<u8>, Vec<Span>> = BTreeMap::new();
-    for span in pushed_spans(&receiver) {
-        traces.entry(span.trace_id.clone()).or_default().push(span);
-    }
-    let whole = traces.values().find(|spans| spans.len() == 6);
-    let whole = whole.expect("an order that was sent and answered");
+    let whole = bot.wait("an order that was sent and answered", SOON * 2, |_| {
+        let mut traces: BTreeMap<Vec<u8>, Vec<Span>> = BTreeMap::new();
+        for span in pushed_spans(&receiver) {
+            traces.entry(span.trace_id.clone()).or_default().push(span);
+        }
+        traces.into_values().find(|spans| spans.len() == 6)
+    });
     let names: Vec<&str> = whole.iter().map(|span| span.name.as_str()).collect();
     assert_eq!(
         names,
@@ -150,14 +154,15 @@ fn a_receiver_that_never_answers_costs_counted_pushes_and_no_order() {
         let line = text.lines().find_map(|line| line.strip_prefix(series));
         line?.trim().parse().ok()
     };
-    bot.wait("lost pushes and spans", SOON * 3, |_| {
-        let lost =
-            |signal: &str| figure(&format!("btcbot_otlp_dropped_total{{signal=\"{signal}\"}}"));
-        (lost("metrics")? > 0.0 && lost("traces")? > 0.0).then_some(())
-    });
-    assert!(
-        figure("btcbot_fills_total").is_some_and(|fills| fills > 0.0),
-        "it trades"
+    bot.wait(
+        "lost pushes and spans, and fills beside them",
+        SOON * 3,
+        |_| {
+            let lost =
+                |signal: &str| figure(&format!("btcbot_otlp_dropped_total{{signal=\"{signal}\"}}"));
+            let fills = figure("btcbot_fills_total")?;
+            (lost("metrics")? > 0.0 && lost("traces")? > 0.0 && fills > 0.0).then_some(())
+        },
     );
     let resident = figure("btcbot_process_resident_memory_bytes").expect("a figure");
     assert!(resident < 256.0 * 1024.0 * 1024.0, "{resident} bytes");

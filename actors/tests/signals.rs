@@ -146,9 +146,15 @@ fn quit_tells_everything_cancels_nothing_and_the_next_start_goes_on_with_the_sam
     let place = Installation::armed(&simulator);
     let mut bot = place.resting(&simulator);
     let plane = bot.plane();
-    let balances = bot.wait("opened books", SOON, |bot| {
-        let balances = bot.status(plane)["money"]["balances"].clone();
-        balances.is_object().then_some(balances)
+    // Books that are open, and orders whose answers are there: what is on the wire at the end has no state to tell yet.
+    let balances = bot.wait("opened books and orders that rest", SOON, |bot| {
+        let status = bot.status(plane);
+        let listed: BTreeSet<String> = simulator.open_orders().into_iter().collect();
+        let orders = status["orders"].as_array().into_iter().flatten();
+        let is_open = orders.clone().all(|order| order["state"] == "open");
+        let balances = &status["money"]["balances"];
+        (balances.is_object() && is_open && shown_orders(&status) == listed)
+            .then(|| balances.clone())
     });
     let deletes = simulator.deletes().len();
     bot.signal(Signal::QUIT);

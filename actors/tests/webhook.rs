@@ -3,12 +3,13 @@
 mod support;
 
 use config::secret_hook::HookKey;
+use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use support::exchange::Simulator;
 use support::installation::Installation;
 use support::receiver::{Manner, Receiver};
-use support::{START, STOP, run};
+use support::{Bot, SOON, START, STOP, run};
 
 const KEY: &str = "a key that opens nothing";
 
@@ -28,7 +29,10 @@ fn a_run_tells_its_start_its_fills_its_mode_and_its_end_with_a_signature() {
     let simulator = Simulator::process(21);
     let receiver = Receiver::start(Manner::Answers, &[]);
     let place = place(&simulator, &receiver);
-    let ended = run(place.run_command(&["--for", "6s", "--json"]), START + STOP);
+    let mut bot = Bot::start(place.run_command(&["--json"]));
+    bot.wait_for_text("\"event\":\"fill\"", START + SOON);
+    bot.signal(Signal::TERM);
+    let ended = bot.finish(STOP);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let uid = rustix::process::geteuid().as_raw();
     let key = HookKey::read(&place.path().join("webhook.key"), uid).expect("a key");
