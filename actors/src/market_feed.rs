@@ -127,6 +127,8 @@ pub struct MarketFeedPort {
     frames: u64,
     /// When the frame of this turn was read off the socket.
     read_at: Option<Timestamp>,
+    /// The book missed something of this session: the rest of it is not for the book.
+    is_place_lost: bool,
 }
 
 impl MarketFeedPort {
@@ -149,23 +151,34 @@ impl MarketFeedPort {
             eyes,
             frames: 0,
             read_at: None,
+            is_place_lost: false,
         }
     }
 
     /// Tells the book that an earlier session is over.
-    pub fn session_over(&self) {
+    pub fn session_over(&mut self) {
         self.book(BookIn::SessionDown);
     }
 
-    fn book(&self, input: BookIn) {
+    fn book(&mut self, input: BookIn) {
+        let is_of_session = match input {
+            BookIn::SessionUp(_) | BookIn::SessionDown => false,
+            BookIn::Market(_) | BookIn::Rejoined(_) => true,
+        };
+        if self.is_place_lost && is_of_session {
+            // Asked again: the first wish may have found its queue full.
+            self.command(Command::Close);
+            return;
+        }
         let is_of_book = matches!(
             input,
             BookIn::Market(MarketEvent::Full(_) | MarketEvent::Diff(_))
         );
         let read_at = self.read_at.filter(|_| is_of_book);
         let sent = self.links.book.send_read(input, read_at);
-        if sent != Sent::Delivered {
-            // The book has lost its place in the stream: only a new session brings full books for all pairs.
+        self.is_place_lost = sent != Sent::Delivered;
+        if self.is_place_lost {
+            // Only a new session brings full books for all pairs, and what this one still has to say stands behind a gap.
             self.eyes.see(Process::LinkTrouble(
                 "feed_to_book",
                 "not delivered, new session",
@@ -262,5 +275,102 @@ impl Perform for MarketFeedPort {
             }
             FeedEffect::Note(note) => self.note(now, note),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::stream::tests::parts;
+    use crate::gate::GateOwner;
+    use actix::{Actor, Context, Handler};
+    use engine::ids::Symbol;
+    use engine::market::{BookChannel, BookDiff, BookFull};
+
+    /// A book with a small mailbox.
+    struct SlowBook(mpsc::UnboundedSender<BookIn>);
+
+    impl Actor for SlowBook {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<Tell<BookIn>> for SlowBook {
+        type Result = ();
+
+        fn handle(&mut self, Tell(input, _): Tell<BookIn>, _ctx: &mut Context<Self>) {
+            self.0.send(input).expect("the test listens");
+        }
+    }
+
+    fn symbol() -> Symbol {
+        Symbol::parse("BTCTRY").expect("a pair")
+    }
+
+    fn diff(change: i64) -> BookIn {
+        BookIn::Market(MarketEvent::Diff(BookDiff {
+            symbol: symbol(),
+            change,
+            bids: Vec::new(),
+            asks: Vec::new(),
+        }))
+    }
+
+    fn full(change: i64) -> BookIn {
+        BookIn::Market(MarketEvent::Full(BookFull {
+            channel: BookChannel::Diff,
+            symbol: symbol(),
+            change,
+            bids: Vec::new(),
+            asks: Vec::new(),
+        }))
+    }
+
+    #[actix_rt::test]
+    async fn full_book_mailbox_ends_the_session_and_skips_no_difference() {
+        let (tell, mut heard) = mpsc::unbounded_channel();
+        let links = Links::default();
+        let book = SlowBook::create(|ctx| {
+            ctx.set_mailbox_capacity(1);
+            SlowBook(tell)
+        });
+        links.book.publish(book.recipient());
+        let (commands, mut asked) = mpsc::channel(8);
+        let mut port = MarketFeedPort::new(
+            parts("ws://127.0.0.1:1"),
+            Approach::default(),
+            &links,
+            false,
+            GateOwner::new().gate(),
+            Eyes::default(),
+        );
+        port.session = Some(Session {
+            commands,
+            pump: actix_rt::spawn(std::future::pending()),
+        });
+        let now = Timestamp::from_ms(1_700_000_000_000);
+        let mut say = |input| port.perform(now, FeedEffect::Book(input));
+        // Nothing runs between these, so the book reads none of them.
+        let mut sent = 0;
+        while links.book.fulls() == 0 {
+            sent += 1;
+            assert!(sent < 100, "a mailbox of one takes everything");
+            say(diff(sent));
+        }
+        assert_eq!(asked.try_recv(), Ok(Command::Close), "a new session");
+        // Now there is room again, and the old session's last differences come behind a gap.
+        let mut taken = Vec::new();
+        while taken.len() + 1 < usize::try_from(sent).expect("a few") {
+            taken.push(heard.recv().await.expect("the book reads"));
+        }
+        say(diff(sent + 1));
+        assert_eq!(asked.try_recv(), Ok(Command::Close), "asked again");
+        say(BookIn::SessionDown);
+        assert_eq!(heard.recv().await, Some(BookIn::SessionDown));
+        say(BookIn::SessionUp(2));
+        assert_eq!(heard.recv().await, Some(BookIn::SessionUp(2)));
+        say(full(90));
+        assert_eq!(heard.recv().await, Some(full(90)));
+        say(diff(91));
+        assert_eq!(heard.recv().await, Some(diff(91)));
     }
 }

@@ -301,4 +301,4 @@ const fn mark_of(event: &MarketEvent) -> FrameMark {
 
 #[cfg(test)]
 #[path = "stream_tests.rs"]
-mod tests;
+pub(crate) mod tests;

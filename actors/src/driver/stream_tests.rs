@@ -16,7 +16,7 @@ const TRADE: &str = r#"[422,{"D":"1700000000000","I":"100163785191","A":"0.5","P
 
 type Server = WebSocketStream<TcpStream>;
 
-fn parts(url: &str) -> StreamParts {
+pub(crate) fn parts(url: &str) -> StreamParts {
     let signer = Signer::new(KEY.into(), &SECRET.into()).expect("the pair signs");
     let build = Build {
         version: "0",

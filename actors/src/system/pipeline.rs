@@ -80,7 +80,7 @@ pub(super) fn market_feed(stage: &mut Stage, plan: &Plan, approach: &Approach, s
     let (link, trade) = (stage.links.feed.clone(), stage.trade.clone());
     let (mut dice, limits) = (Dice::new(seed), stage.current(params::feed_limits));
     stage.spawn(&trade, ActorName::MarketFeed, &link, move || {
-        let port = MarketFeedPort::new(
+        let mut port = MarketFeedPort::new(
             stream.clone(),
             approach.clone(),
             &links,
