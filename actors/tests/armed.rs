@@ -163,7 +163,7 @@ fn sigterm_at_any_time_stops_cleanly() {
 
 #[test]
 fn release_binary_uses_every_actor() {
-    // The one armed test on the simulator's own process and its example account.
+    // Armed on the example account: no other test of this file may be, nor a process beside the tests.
     let simulator = Simulator::process(10);
     let place = Installation::armed(&simulator);
     let mut bot = place.start();
