@@ -4,6 +4,7 @@ use super::*;
 use crate::metrics::Build;
 use btcturk::sign::Signer;
 use engine::time::Timestamp;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_tungstenite::accept_async;
@@ -95,6 +96,40 @@ async fn frames_come_in_order_and_the_end_is_reported_once() {
     let text = metrics.render(START);
     assert!(text.contains("btcbot_ws_frames_total{type=\"unreadable\"} 2\n"));
     assert!(text.contains("btcbot_ws_up 0\n"));
+}
+
+#[tokio::test]
+async fn a_frame_that_drips_in_is_heard_when_it_is_whole_and_not_before() {
+    let (tell, told) = oneshot::channel();
+    let (finish, finished) = oneshot::channel::<()>();
+    let (mut stream, _) = session_with(|mut server| async move {
+        // Text, whole, unmasked, with a length of two bytes.
+        let length = u16::try_from(TRADE.len()).expect("a short frame");
+        let mut frame = vec![0x81, 126];
+        frame.extend(length.to_be_bytes());
+        frame.extend(TRADE.bytes());
+        let (last, drips) = frame.split_last().expect("some bytes");
+        for drip in drips {
+            server.get_mut().write_all(&[*drip]).await.expect("open");
+        }
+        tell.send(()).expect("the test listens");
+        finished.await.expect("the test goes on");
+        server.get_mut().write_all(&[*last]).await.expect("open");
+        server.close(None).await.expect("open");
+    })
+    .await;
+    assert_eq!(stream.next().await, Some(FeedIn::Connected));
+    told.await.expect("all but one byte is written");
+    assert!(stream.frames.try_recv().is_err(), "no sign of life");
+    finish.send(()).expect("the server waits");
+    let values = rest(&mut stream).await;
+    assert!(
+        matches!(
+            &values[..],
+            [FeedIn::Market(MarketEvent::Trade(_)), FeedIn::Disconnected]
+        ),
+        "{values:?}"
+    );
 }
 
 #[tokio::test]
