@@ -8,10 +8,10 @@ use actors::clock::{Clock, StampSource};
 use actors::driver::endpoint::Endpoint;
 use actors::driver::reads::{ReadLimits, ReadParts, Reads};
 use actors::driver::{Keys, tls};
-use actors::gate::{Flag, GateOwner};
-use actors::journal::Journal;
-use actors::killer::{self, Killer};
-use actors::latch::keeper::{Keeper, OnRecord};
+use actors::gate::{Flag, Gate, GateOwner};
+use actors::journal::{Journal, JournalEvent, JournalThread};
+use actors::killer::{self, Killer, KillerThread};
+use actors::latch::keeper::{Keeper, KeeperThread, OnRecord};
 use actors::latch::{LATCH_NAME, Latch};
 use actors::link::Link;
 use actors::metrics::Metrics;
@@ -26,10 +26,12 @@ use engine::ids::{AccountTag, Asset, BootTag, ClientId, OrderId, Symbol};
 use engine::market::Side;
 use engine::mode::ModeCode;
 use engine::money::{Price, Qty};
+use engine::record::Record;
 use serde_json::Value;
 use std::sync::{Arc, mpsc};
 use support::exchange::Simulator;
 use support::{SOON, wait_for};
+use tempfile::TempDir;
 
 /// Places an order far below the market; returns its number.
 fn order(simulator: &Simulator, client_id: &str) -> OrderId {
@@ -131,71 +133,123 @@ fn blocked_arbiter(beats: Beats) -> (mpsc::Sender<()>, std::thread::JoinHandle<(
     (free, thread)
 }
 
+/// What is watched: a journal, its keeper and a killer, with the egress gate open and own orders at the exchange.
+struct Watched {
+    dir: TempDir,
+    clock: Clock,
+    gate: Gate,
+    beats: Beats,
+    latch: Latch,
+    journal: Journal,
+    journal_thread: JournalThread,
+    keeper: KeeperThread,
+    killer: KillerThread,
+}
+
+impl Watched {
+    /// `on_event` is what the journal's thread does when it has something to tell.
+    fn start(simulator: &Simulator, on_event: impl FnMut(JournalEvent) + Send + 'static) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (clock, owner) = (Clock::start(), GateOwner::new());
+        let (gate, beats) = (owner.gate(), Beats::new(clock.clone()));
+        let latch = Latch::boot(Some(dir.path()), None, gate.clone(), clock.clone());
+        for flag in Flag::ALL {
+            owner.lower(flag, gate.serial()).expect("nobody raises");
+        }
+        let tag = AccountTag::from_entropy(9);
+        for seq in 1..=3 {
+            let id = ClientId::new(tag, 3, BootTag::from_entropy(2), seq);
+            order(simulator, &id.to_string());
+        }
+        let header = Header::new(Venue::Demo, &tag.to_string(), clock.now());
+        let store = Store::in_memory(&header).expect("memory");
+        let fold = Fold::new(Asset::parse("TRY").expect("a short name"));
+        let (journal, journal_thread) =
+            Journal::start(store, fold, beats.clone(), on_event).expect("a thread");
+        let keeper = Keeper {
+            latch: latch.clone(),
+            tag,
+            gate: gate.clone(),
+            journal: journal.clone(),
+            beats: beats.clone(),
+            risk: Link::default(),
+            eyes: Eyes::default(),
+        };
+        let keeper = keeper.start(&OnRecord::default()).expect("a thread");
+        let killer = Killer {
+            gate: gate.clone(),
+            reads: reads(simulator, &clock),
+            ids: OpenIds::default(),
+            tag,
+            spacing: killer::SPACING,
+            clock: clock.clone(),
+            beats: beats.clone(),
+        };
+        let killer = killer.start().expect("a thread");
+        Self {
+            dir,
+            clock,
+            gate,
+            beats,
+            latch,
+            journal,
+            journal_thread,
+            keeper,
+            killer,
+        }
+    }
+
+    /// Looks until it is killed for a thread that stands still, and until no own order is open.
+    fn ends_in_a_latch(&self, simulator: &Simulator) {
+        let watch = Watch::new(
+            self.gate.clone(),
+            self.latch.clone(),
+            self.beats.clone(),
+            Link::default(),
+        );
+        let mut watchdog = Watchdog::new(watch);
+        let kill = wait_for("a latched kill", SOON, || {
+            watchdog.look();
+            self.latch.current()
+        });
+        assert_eq!(kill.cause, ModeCode::ThreadStalled);
+        assert!(self.gate.is_raised(Flag::Kill) && self.dir.path().join(LATCH_NAME).is_file());
+        wait_for("no open order", SOON, || {
+            simulator.open_orders().is_empty().then_some(())
+        });
+    }
+
+    fn stop(self) {
+        self.killer.stop();
+        self.keeper.stop();
+        // Its thread waits for the last handle.
+        drop(self.journal);
+        self.journal_thread.join();
+    }
+}
+
 #[test]
 fn a_hung_arbiter_and_a_hung_journal_end_in_a_latch_and_no_own_order_open() {
     let simulator = Simulator::with_own_account(72, &[]);
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let (clock, owner) = (Clock::start(), GateOwner::new());
-    let (gate, beats) = (owner.gate(), Beats::new(clock.clone()));
-    let latch = Latch::boot(Some(dir.path()), None, gate.clone(), clock.clone());
-    for flag in Flag::ALL {
-        owner.lower(flag, gate.serial()).expect("nobody raises");
-    }
-    let tag = AccountTag::from_entropy(9);
-    for seq in 1..=3 {
-        let id = ClientId::new(tag, 3, BootTag::from_entropy(2), seq);
-        order(&simulator, &id.to_string());
-    }
     let (free_journal, hung) = mpsc::channel::<()>();
-    let header = Header::new(Venue::Demo, &tag.to_string(), clock.now());
-    let store = Store::in_memory(&header).expect("memory");
-    let fold = Fold::new(Asset::parse("TRY").expect("a short name"));
     // Like a disk that does not answer.
-    let on_event = move |_| {
+    let watched = Watched::start(&simulator, move |_| {
         let _ = hung.recv();
-    };
-    let (journal, journal_thread) =
-        Journal::start(store, fold, beats.clone(), on_event).expect("a thread");
-    let keeper = Keeper {
-        latch: latch.clone(),
-        tag,
-        gate: gate.clone(),
-        journal,
-        beats: beats.clone(),
-        risk: Link::default(),
-        eyes: Eyes::default(),
-    };
-    let keeper = keeper.start(&OnRecord::default()).expect("a thread");
-    let killer = Killer {
-        gate: gate.clone(),
-        reads: reads(&simulator, &clock),
-        ids: OpenIds::default(),
-        tag,
-        spacing: killer::SPACING,
-        clock,
-        beats: beats.clone(),
-    };
-    let killer = killer.start().expect("a thread");
-    let (free_arbiter, arbiter) = blocked_arbiter(beats.clone());
-
-    let mut watchdog = Watchdog::new(Watch::new(
-        gate.clone(),
-        latch.clone(),
-        beats,
-        Link::default(),
-    ));
-    let kill = wait_for("a latched kill", SOON, || {
-        watchdog.look();
-        latch.current()
     });
-    assert_eq!(kill.cause, ModeCode::ThreadStalled);
-    assert!(gate.is_raised(Flag::Kill) && dir.path().join(LATCH_NAME).is_file());
-    wait_for("no open order", SOON, || {
-        simulator.open_orders().is_empty().then_some(())
-    });
+    let (free_arbiter, arbiter) = blocked_arbiter(watched.beats.clone());
+    watched.ends_in_a_latch(&simulator);
     drop((free_arbiter, free_journal));
-    killer.stop();
-    keeper.stop();
+    watched.stop();
     arbiter.join().expect("it was freed");
-    journal_thread.join();
+}
+
+#[test]
+fn a_helper_that_panics_ends_in_a_latch_and_no_own_order_open() {
+    let simulator = Simulator::with_own_account(73, &[]);
+    let watched = Watched::start(&simulator, |_| panic!("a bug in the journal's thread"));
+    let at = watched.clock.now();
+    let told = watched.journal.append(at, Record::Boot { epoch: 1, at });
+    told.expect("it lives until its first word");
+    watched.ends_in_a_latch(&simulator);
+    watched.stop();
 }
