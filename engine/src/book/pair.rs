@@ -21,6 +21,9 @@ const ANOMALY_WINDOW_MS: i64 = 60_000;
 const JUMP_CONFIRM_MS: i64 = 2_000;
 /// Least time between two requests for a full book of one pair, and the patience with a join, milliseconds.
 pub(crate) const RESYNC_MS_MIN: i64 = 5_000;
+/// How often that time doubles while requests bring no book: a pair that the exchange does not list is asked for every
+/// 80 s.
+const RESYNC_DOUBLINGS_MAX: u32 = 4;
 /// Disagreements in a row that make a book suspect.
 const DISAGREEMENTS_MAX: u32 = 2;
 
@@ -42,7 +45,8 @@ pub(crate) struct PairBook {
     differences_before: Vec<Difference>,
     ticker_disagreements: u32,
     ticker_due: Timestamp,
-    resync_at_min: Timestamp,
+    resync_asked: Option<Timestamp>,
+    resyncs_in_vain: u32,
 }
 
 impl PairBook {
@@ -64,7 +68,8 @@ impl PairBook {
             differences_before: Vec::with_capacity(DIFFERENCES_MAX),
             ticker_disagreements: 0,
             ticker_due: Timestamp::default(),
-            resync_at_min: Timestamp::default(),
+            resync_asked: None,
+            resyncs_in_vain: 0,
         }
     }
 
@@ -91,6 +96,9 @@ impl PairBook {
     pub(crate) fn reset(&mut self, now: Timestamp, session: u32, why: Distrust) {
         self.bids.clear();
         self.asks.clear();
+        if session != self.session {
+            self.resyncs_in_vain = 0;
+        }
         self.session = session;
         self.jumps.clear();
         self.forget_evidence(now);
@@ -271,11 +279,13 @@ impl PairBook {
         }
     }
 
-    /// Returns whether a full book is to be asked for, at most once per [`RESYNC_MS_MIN`].
+    /// Returns whether a full book is to be asked for, at most once per [`RESYNC_MS_MIN`] and less often while that brings
+    /// none.
     pub(crate) fn ask_resync(&mut self, now: Timestamp) -> bool {
         let is_due = self.resync_at().is_some_and(|at| at <= now);
         if is_due {
-            self.resync_at_min = now.plus_ms(RESYNC_MS_MIN);
+            self.resync_asked = Some(now);
+            self.resyncs_in_vain += 1;
         }
         is_due
     }
@@ -321,7 +331,10 @@ impl PairBook {
             | Distrust::Mismatch
             | Distrust::OneSided => 0,
         };
-        Some(self.since.plus_ms(patience_ms).max(self.resync_at_min))
+        let doublings = self.resyncs_in_vain.saturating_sub(1);
+        let apart_ms = RESYNC_MS_MIN << doublings.min(RESYNC_DOUBLINGS_MAX);
+        let spaced = self.resync_asked.map(|asked| asked.plus_ms(apart_ms));
+        Some(self.since.plus_ms(patience_ms)).max(spaced)
     }
 
     fn shape(&self) -> Option<Distrust> {
@@ -376,6 +389,9 @@ impl PairBook {
         }
         if verdict == Some(Distrust::Crossed) {
             stats.crossed += 1;
+        }
+        if verdict.is_none() {
+            self.resyncs_in_vain = 0;
         }
         self.doubt = verdict;
         self.since = now;

@@ -353,14 +353,24 @@ fn dropped_frames_do_not_keep_a_book_fresh() {
 }
 
 #[test]
-fn full_books_are_asked_for_once_in_five_seconds() {
+fn full_books_are_asked_for_once_in_five_seconds_and_less_often_in_vain() {
     let mut story = Story::begun();
-    story.until(12_500).expect_resyncs(&[2_000, 7_000, 12_000]);
+    story.until(12_500).expect_resyncs(&[2_000, 7_000]);
+    story.at(13_000, joined(11)).expect(None);
+    story
+        .until(21_000)
+        .expect_resyncs(&[2_000, 7_000, 15_000, 20_000]);
+    // As with a pair that the exchange does not list, until the next session.
     let mut story = Story::new(&[symbol()]);
     story
         .at(0, BookIn::SessionUp(1))
-        .until(11_000)
-        .expect_resyncs(&[5_000, 10_000]);
+        .until(241_000)
+        .expect_resyncs(&[5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 240_000])
+        .at(300_000, BookIn::SessionUp(2));
+    story.resyncs.clear();
+    story
+        .until(335_000)
+        .expect_resyncs(&[305_000, 310_000, 320_000]);
     let mut story = Story::begun();
     story
         .at(1, BookIn::SessionDown)
