@@ -236,28 +236,13 @@ mod tests {
     use super::*;
     use crate::cli::version::BUILD;
     use crate::gate::GateOwner;
-    use crate::link::Tell;
-    use actix::{Actor, Context, Handler};
+    use crate::link::tests::Ear;
+    use actix::Actor;
     use engine::budget::Spending;
     use engine::supervisor::SupervisorIn;
     use tokio::sync::mpsc;
 
     const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
-
-    /// Writes down what it is told.
-    struct Ear<T: Send + 'static>(mpsc::UnboundedSender<T>);
-
-    impl<T: Send + Unpin + 'static> Actor for Ear<T> {
-        type Context = Context<Self>;
-    }
-
-    impl<T: Send + Unpin + 'static> Handler<Tell<T>> for Ear<T> {
-        type Result = ();
-
-        fn handle(&mut self, message: Tell<T>, _ctx: &mut Context<Self>) {
-            self.0.send(message.0).expect("the test listens");
-        }
-    }
 
     fn ear<T: Send + Unpin + 'static>(link: &Link<T>) -> mpsc::UnboundedReceiver<T> {
         let (send, heard) = mpsc::unbounded_channel();

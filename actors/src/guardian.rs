@@ -171,21 +171,6 @@ mod tests {
         }
     }
 
-    /// What the guardian reports, in place of the supervisor.
-    struct Ears(mpsc::UnboundedSender<SupervisorIn>);
-
-    impl Actor for Ears {
-        type Context = Context<Self>;
-    }
-
-    impl actix::Handler<crate::link::Tell<SupervisorIn>> for Ears {
-        type Result = ();
-
-        fn handle(&mut self, message: crate::link::Tell<SupervisorIn>, _ctx: &mut Context<Self>) {
-            self.0.send(message.0).expect("the test listens");
-        }
-    }
-
     async fn until(what: &str, is_true: impl Fn() -> bool) {
         let waited = tokio::time::timeout(PATIENCE, async {
             while !is_true() {
@@ -199,7 +184,7 @@ mod tests {
     async fn a_panic_is_reported_and_a_fresh_instance_takes_the_place() {
         let (heard_send, mut heard) = mpsc::unbounded_channel();
         let supervisor = Link::default();
-        supervisor.publish(Ears(heard_send).start().recipient());
+        supervisor.publish(crate::link::tests::Ear(heard_send).start().recipient());
         let (link, seen) = (Link::<u32>::default(), Arc::new(AtomicU32::new(0)));
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let factory = {

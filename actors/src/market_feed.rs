@@ -178,7 +178,7 @@ impl MarketFeedPort {
         let sent = self.links.book.send_read(input, read_at);
         self.is_place_lost = sent != Sent::Delivered;
         if self.is_place_lost {
-            // Only a new session brings full books for all pairs, and what this one still has to say stands behind a gap.
+            // Only a new session brings full books for all pairs; what this one still says stands behind a gap.
             self.eyes.see(Process::LinkTrouble(
                 "feed_to_book",
                 "not delivered, new session",
@@ -283,24 +283,10 @@ mod tests {
     use super::*;
     use crate::driver::stream::tests::parts;
     use crate::gate::GateOwner;
-    use actix::{Actor, Context, Handler};
+    use crate::link::tests::Ear;
+    use actix::Actor;
     use engine::ids::Symbol;
     use engine::market::{BookChannel, BookDiff, BookFull};
-
-    /// A book with a small mailbox.
-    struct SlowBook(mpsc::UnboundedSender<BookIn>);
-
-    impl Actor for SlowBook {
-        type Context = Context<Self>;
-    }
-
-    impl Handler<Tell<BookIn>> for SlowBook {
-        type Result = ();
-
-        fn handle(&mut self, Tell(input, _): Tell<BookIn>, _ctx: &mut Context<Self>) {
-            self.0.send(input).expect("the test listens");
-        }
-    }
 
     fn symbol() -> Symbol {
         Symbol::parse("BTCTRY").expect("a pair")
@@ -329,9 +315,9 @@ mod tests {
     async fn full_book_mailbox_ends_the_session_and_skips_no_difference() {
         let (tell, mut heard) = mpsc::unbounded_channel();
         let links = Links::default();
-        let book = SlowBook::create(|ctx| {
+        let book = Ear::create(|ctx| {
             ctx.set_mailbox_capacity(1);
-            SlowBook(tell)
+            Ear(tell)
         });
         links.book.publish(book.recipient());
         let (commands, mut asked) = mpsc::channel(8);

@@ -118,26 +118,11 @@ mod tests {
     use crate::clock::Clock;
     use crate::driver::reads::tests::nowhere;
     use crate::driver::toll::Toll;
-    use crate::link::Tell;
+    use crate::link::tests::Ear;
     use crate::metrics::Metrics;
-    use actix::{Actor, Context, Handler};
+    use actix::Actor;
     use engine::msg::ReadReply;
     use tokio::sync::mpsc;
-
-    /// What the living instance is told.
-    struct Ear(mpsc::UnboundedSender<ReconcileIn>);
-
-    impl Actor for Ear {
-        type Context = Context<Self>;
-    }
-
-    impl Handler<Tell<ReconcileIn>> for Ear {
-        type Result = ();
-
-        fn handle(&mut self, message: Tell<ReconcileIn>, _ctx: &mut Context<Self>) {
-            self.0.send(message.0).expect("the test listens");
-        }
-    }
 
     #[actix_rt::test]
     async fn an_answer_to_an_instance_that_has_ended_is_not_its_successors() {

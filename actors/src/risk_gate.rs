@@ -170,9 +170,10 @@ mod tests {
     use crate::beats::Beats;
     use crate::clock::Clock;
     use crate::link::Tell;
+    use crate::link::tests::Ear;
     use crate::shell::Shell;
     use crate::store::{Header, Store, Venue};
-    use actix::{Actor, Addr, Context, Handler};
+    use actix::{Actor, Addr};
     use engine::checkpoint::Fold;
     use engine::ids::{AccountTag, Asset, BootTag, ClientId};
     use engine::risk::{IdSource, RiskSettings};
@@ -180,20 +181,6 @@ mod tests {
     use tokio::sync::mpsc;
 
     const START: Timestamp = Timestamp::from_ms(1_700_000_000_000);
-
-    struct Ear(mpsc::UnboundedSender<RouterIn>);
-
-    impl Actor for Ear {
-        type Context = Context<Self>;
-    }
-
-    impl Handler<Tell<RouterIn>> for Ear {
-        type Result = ();
-
-        fn handle(&mut self, message: Tell<RouterIn>, _ctx: &mut Self::Context) {
-            self.0.send(message.0).expect("the test listens");
-        }
-    }
 
     fn settings() -> RiskSettings {
         let sources = config::load::Sources::demo(BTreeMap::new(), "/".into(), START);

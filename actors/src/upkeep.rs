@@ -209,8 +209,8 @@ impl Upkeep {
     }
 }
 
-/// Returns whether rules changed that stand still on a quiet day. The exchange's bounds of a price follow the market, every
-/// minute anew.
+/// Returns whether rules changed that stand still on a quiet day. The exchange's bounds of a price follow the market,
+/// every minute anew.
 fn is_news(before: &Instrument, after: &Instrument) -> bool {
     let (price_min, price_max) = (after.price_min, after.price_max);
     let followed = Instrument {

@@ -3,25 +3,10 @@
 use super::*;
 use crate::clock::Clock;
 use crate::gate::{Flag, GateOwner};
-use crate::link::Tell;
+use crate::link::tests::Ear;
 use crate::shell::Shell;
-use actix::{Actor, Context, Handler};
+use actix::Actor;
 use tokio::sync::mpsc;
-
-/// An actor that hands on what it is told.
-struct Ear<T>(mpsc::UnboundedSender<T>);
-
-impl<T: Unpin + 'static> Actor for Ear<T> {
-    type Context = Context<Self>;
-}
-
-impl<T: Unpin + 'static> Handler<Tell<T>> for Ear<T> {
-    type Result = ();
-
-    fn handle(&mut self, message: Tell<T>, _ctx: &mut Self::Context) {
-        self.0.send(message.0).expect("the test listens");
-    }
-}
 
 fn ear<T: Send + Unpin + 'static>(link: &Link<T>) -> mpsc::UnboundedReceiver<T> {
     let (send, receive) = mpsc::unbounded_channel();
